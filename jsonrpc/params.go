@@ -49,7 +49,7 @@ func appendParams(list []Param, t reflect.Type, index []int, above map[reflect.T
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if inlined := f.Anonymous && name == "" || hasOption(options, "inline"); inlined && inner.Kind() == reflect.Struct {
+		if inlined := f.Anonymous && name == "" || hasOption(options, "embed"); inlined && inner.Kind() == reflect.Struct {
 			list = appendParams(list, inner, at, above)
 			continue
 		}

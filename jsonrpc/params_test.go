@@ -49,6 +49,23 @@ func TestParamsOf(t *testing.T) {
 	}
 }
 
+// A field tagged embed is taken apart like an embedded struct.
+func TestParamsOfEmbed(t *testing.T) {
+	type params struct {
+		Base base `json:",embed"`
+		Age  int  `json:"age"`
+	}
+	h := jsonrpc.Func(func(_ context.Context, p params) (string, error) { return p.Base.Name, nil })
+	for _, in := range []string{`{"name":"x","age":1}`, `["x",1]`} {
+		if got, err := h(t.Context(), json.Value(in)); err != nil || got != "x" {
+			t.Errorf("%s: %v, %v", in, got, err)
+		}
+	}
+	if _, err := h(t.Context(), json.Value(`{"age":1}`)); err == nil {
+		t.Error("a missing embedded param was accepted")
+	}
+}
+
 func TestFuncSaysWhatIsWrong(t *testing.T) {
 	h := jsonrpc.Func(func(_ context.Context, o order) (string, error) { return o.Name, nil })
 	for _, tc := range []struct{ params, field, want, got string }{
