@@ -95,7 +95,7 @@ func compare(out io.Writer, rounds int, cell time.Duration, only string) error {
 }
 
 func print(out io.Writer, list []peer, rates [][][]float64, rounds int, cell time.Duration) {
-	fmt.Fprintf(out, "%s, %s/%s, %d CPUs, %d rounds of %v; requests/s, medians; × connect-go, × go-ethereum\n\n",
+	fmt.Fprintf(out, "%s, %s/%s, %d CPUs, %d rounds of %v; requests/s, medians; (× connect-go, × go-ethereum)\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds, cell)
 	fmt.Fprint(out, "| server |")
 	for _, sc := range scenarios {
