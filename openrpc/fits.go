@@ -129,7 +129,7 @@ func (f *fitting) keyword(keyword string, n map[string]any, limit any) bool {
 		if _, tuple := limit.([]any); !tuple {
 			return f.fits(own, limit)
 		}
-	case "allOf", "oneOf":
+	case "allOf", "oneOf": // of oneOf, too, though an alternative that takes more may then overlap another
 		mine, _ := own.([]any)
 		theirs, _ := limit.([]any)
 		return slices.EqualFunc(mine, theirs, f.fits)
