@@ -29,6 +29,10 @@ func main() {
 	flag.Parse()
 	var err error
 	if *serve != "" {
+		go func() { // the parent holds the other end: when it dies, however it dies, so does this
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
 		err = serveAs(*serve, *socket)
 	} else {
 		err = compare(os.Stdout, *rounds, *cell, *only)
@@ -136,10 +140,15 @@ func start(name, path string) (stop func(), err error) {
 	cmd := exec.Command(self, "-serve", name, "-socket", path)
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
+	leash, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	stop = func() {
+		_ = leash.Close()
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
