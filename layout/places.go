@@ -95,6 +95,11 @@ func (p Places) Trash() string { return filepath.Join(p.Home, "var", "trash") }
 // Logs returns the log folder of a service.
 func (p Places) Logs(s Service) string { return filepath.Join(p.Home, "var", "logs", s.name) }
 
+// State returns the folder of what a tool of the machine itself keeps: the
+// supervisor's registry, say. It is not a domain's data and moves with no
+// context.
+func (p Places) State(s Service) string { return filepath.Join(p.Home, "var", "state", s.name) }
+
 // Definitions returns the folder of the service definitions kept as files.
 func (p Places) Definitions() string { return filepath.Join(p.Home, "etc", "services") }
 
