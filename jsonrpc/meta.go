@@ -3,6 +3,8 @@ package jsonrpc
 import (
 	"context"
 	"net/http"
+
+	"forge.ourworld.tf/lhumina_code/hero/fault"
 )
 
 // Meta is what travels beside a call, in HTTP headers: in whose context it
@@ -52,6 +54,17 @@ func MetaFrom(ctx context.Context) Meta {
 		return c.meta
 	}
 	return Meta{}
+}
+
+// MetaOf returns the Meta that the headers of an HTTP request carry, for
+// handlers that are no Server. Its error, of kind fault.Invalid, names a header
+// that stands twice.
+func MetaOf(h http.Header) (Meta, error) {
+	m, twice := metaOf(h)
+	if twice != "" {
+		return Meta{}, fault.Errorf(fault.Invalid, "the header %s appears twice", twice)
+	}
+	return m, nil
 }
 
 // metaOf reads the headers. It reports the name of one that stands twice: two

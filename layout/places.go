@@ -89,6 +89,20 @@ func (p Places) DataOf(s Service, c Context, d Domain) string {
 	return filepath.Join(p.Data(s), c.name, d.name)
 }
 
+// DataIn returns the data folder of all domains of a service in one context.
+func (p Places) DataIn(s Service, c Context) string { return filepath.Join(p.Data(s), c.name) }
+
+// ContextsFile returns the file in which a service keeps its contexts. No
+// context's folder can have its name.
+func (p Places) ContextsFile(s Service) string { return filepath.Join(p.Data(s), "contexts.json") }
+
+// TrashOf returns where a context's data waits after it was deleted. stamp
+// tells one deletion from the next and comes from the program, not from
+// outside.
+func (p Places) TrashOf(s Service, c Context, stamp string) string {
+	return filepath.Join(p.Trash(), s.name, c.name+"@"+stamp)
+}
+
 // Trash returns the folder that deleted data waits in.
 func (p Places) Trash() string { return filepath.Join(p.Home, "var", "trash") }
 

@@ -1,0 +1,151 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
+)
+
+// running is a service at work.
+type running struct {
+	*plan
+	env     Env
+	log     *slog.Logger
+	started time.Time
+	clients *clients
+	service *document // the service socket's own
+	ui      surface   // nil: the service has none
+
+	change sync.Mutex // held while contexts are created and deleted
+
+	mu       sync.RWMutex // guards contexts; held only for a look
+	contexts map[layout.Context]*tenancy
+}
+
+// Run runs a service until ctx ends, then ends what is in flight and returns.
+// It fails with fault.Conflict where the service runs already, and names the
+// process that it is; with fault.Denied where a folder lets others in.
+func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
+	p, err := newPlan(svc, parts)
+	if err != nil {
+		return err
+	}
+	r := &running{plan: p, env: env, log: discard(env.Log), started: time.Now(),
+		clients: newClients(), contexts: make(map[layout.Context]*tenancy)}
+	defer r.clients.close()
+	for _, dir := range []string{env.Places.Home, env.Places.Sockets, env.Places.Data(p.name)} {
+		if err := unixsock.MkdirAll(dir); err != nil {
+			return fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	lock, err := unixsock.Lock(env.Places.LockFile(p.name))
+	if err != nil {
+		return fault.WithHint(fault.Errorf(fault.Of(err), "start %s: it runs already: %w", p.name, err),
+			"stop that one first: hero_proc stop "+p.name.String())
+	}
+	defer lock.Unlock()
+
+	// A request in flight may go on when ctx ends: until the grace is over.
+	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	base = withWorld(base, &world{places: env.Places, clients: r.clients})
+	serving, err := r.open(base)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
+	}
+	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.contexts), "domains", len(p.domains))
+	r.notify("READY=1")
+	err = r.work(ctx, base)
+	r.notify("STOPPING=1")
+	return errors.Join(err, r.close(serving))
+}
+
+// open opens the service from the inside out, so that whoever finds the
+// service socket finds everything behind it.
+func (r *running) open(ctx context.Context) (*server, error) {
+	if err := r.openContexts(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.openUI(ctx); err != nil {
+		return nil, err
+	}
+	h, err := r.handler()
+	if err != nil {
+		return nil, err
+	}
+	l, err := unixsock.Listen(r.env.Places.ServiceSocket(r.name))
+	if err != nil {
+		return nil, err
+	}
+	return serve(ctx, l, h, r.log), nil
+}
+
+// close ends the service from the outside in.
+func (r *running) close(serving *server) error {
+	var errs []error
+	if serving != nil {
+		errs = append(errs, serving.stop(r.Grace))
+	}
+	if r.ui != nil {
+		errs = append(errs, r.ui.stop(r.Grace))
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	r.mu.Lock()
+	all := r.contexts
+	r.contexts = nil
+	r.mu.Unlock()
+	var wg sync.WaitGroup
+	results := make(chan error, len(all))
+	for _, t := range all {
+		wg.Go(func() { results <- t.stop(r.Grace) })
+	}
+	wg.Wait()
+	close(results)
+	for err := range results {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stop %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// work runs the tasks, and tells the supervisor that the service lives where
+// it wants to hear that, until ctx ends or a task fails.
+func (r *running) work(ctx, base context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	given := make(map[string]bool, len(r.env.Flags))
+	for _, f := range r.env.Flags {
+		given[f] = true
+	}
+	var wg sync.WaitGroup
+	for _, t := range r.tasks {
+		if t.Flag != "" && !given[t.Flag] {
+			continue
+		}
+		wg.Go(func() {
+			if err := t.Run(inRoot(ctx, base)); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("task %s: %w", t.Name, err))
+			}
+		})
+	}
+	if every := watchdogInterval(r.env.getenv, os.Getpid()); every > 0 {
+		wg.Go(func() { r.watchdog(ctx, every) })
+	}
+	<-ctx.Done()
+	wg.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return nil
+}

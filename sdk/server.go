@@ -1,0 +1,93 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+)
+
+// server answers HTTP on one socket.
+type server struct {
+	http     *http.Server
+	listener *unixsock.Listener
+	serving  sync.WaitGroup
+}
+
+// serve answers on l with h until stop. Requests have the values of ctx.
+func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.Logger) *server {
+	s := &server{
+		http: &http.Server{
+			Handler:           h,
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+		listener: l,
+	}
+	s.serving.Go(func() {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("socket stopped accepting", "socket", l.Path(), "error", err)
+		}
+	})
+	return s
+}
+
+// stop takes the socket away, lets the requests in flight end for as long as
+// grace, and cuts off those that have not.
+func (s *server) stop(grace time.Duration) error {
+	s.listener.Remove()
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%s: requests were still running after %v and were cut off", s.listener.Path(), grace)
+		s.http.Close()
+	}
+	s.serving.Wait()
+	return err
+}
+
+// get answers GET and HEAD with a document.
+func get(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "use GET", http.StatusMethodNotAllowed)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	_ = err // the caller has gone; nobody is left to be told
+}
+
+// getValue is get for a value that is made for this answer.
+func getValue(w http.ResponseWriter, r *http.Request, status int, value any) {
+	body, err := json.Marshal(value, json.Deterministic())
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	get(w, r, status, body)
+}
+
+// getDocument answers with an OpenRPC document, the older version for those
+// who ask for it.
+func getDocument(w http.ResponseWriter, r *http.Request, d *document) {
+	text := d.text
+	if r.URL.Query().Get("version") == "1.3.2" {
+		text = d.older
+	}
+	get(w, r, http.StatusOK, text)
+}
