@@ -69,7 +69,7 @@ func (r *running) saveContexts(f contextsFile) error {
 
 // openContexts opens every context that the service remembers, and ends the
 // deletions that a killed predecessor had begun.
-func (r *running) openContexts(ctx context.Context) error {
+func (r *running) openContexts() error {
 	r.change.Lock()
 	defer r.change.Unlock()
 	f, err := r.loadContexts()
@@ -89,7 +89,7 @@ func (r *running) openContexts(ctx context.Context) error {
 		if r.RootOnly && e.Name != layout.Root {
 			continue
 		}
-		t, err := r.openTenancy(ctx, e.Name, e.CreatedAt, r.domainsOf(e.Domains))
+		t, err := r.openTenancy(e)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ type createContextParams struct {
 	Domains []layout.Domain `json:"domains,omitzero" doc:"Domains it is to have; all where empty."`
 }
 
-func (r *running) createContext(ctx context.Context, p createContextParams) (manifest.Context, error) {
+func (r *running) createContext(_ context.Context, p createContextParams) (manifest.Context, error) {
 	if r.RootOnly && p.Name != layout.Root {
 		return manifest.Context{}, fault.Errorf(fault.Unsupported, "%s serves the context root only", r.name)
 	}
@@ -224,7 +224,7 @@ func (r *running) createContext(ctx context.Context, p createContextParams) (man
 		}
 	}
 	e := contextEntry{Name: p.Name, CreatedAt: time.Now().UTC().Truncate(time.Second), Domains: p.Domains}
-	t, err := r.openTenancy(context.WithoutCancel(ctx), e.Name, e.CreatedAt, domains)
+	t, err := r.openTenancy(e)
 	if err != nil {
 		return manifest.Context{}, err
 	}

@@ -79,18 +79,28 @@ func (o *onDemand) loop(ctx context.Context) {
 
 // await returns true when somebody connects, and false when ctx ends.
 func (o *onDemand) await(ctx context.Context) bool {
-	raw, err := o.listener.SyscallConn()
+	// A listener lets nobody wait on it without accepting; its file does.
+	file, err := o.listener.File()
 	if err != nil {
 		o.r.log.Error("the UI's socket is gone", "error", err)
 		return false
 	}
-	stop := context.AfterFunc(ctx, func() { o.listener.SetDeadline(time.Unix(1, 0)) })
+	defer file.Close()
+	raw, err := file.SyscallConn()
+	if err != nil {
+		o.r.log.Error("the UI's socket is gone", "error", err)
+		return false
+	}
+	stop := context.AfterFunc(ctx, func() { file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err = raw.Read(func(fd uintptr) bool {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, 0)
 		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 	})
+	if err != nil && ctx.Err() == nil {
+		o.r.log.Error("the UI's socket is gone", "error", err)
+	}
 	return err == nil && ctx.Err() == nil
 }
 

@@ -24,6 +24,9 @@ type running struct {
 	service *document // the service socket's own
 	ui      surface   // nil: the service has none
 
+	// openTenancy opens a context whose requests live as long as the service.
+	openTenancy func(contextEntry) (*tenancy, error)
+
 	change sync.Mutex // held while contexts are created and deleted
 
 	mu       sync.RWMutex // guards contexts; held only for a look
@@ -61,7 +64,7 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
 	}
-	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.contexts), "domains", len(p.domains))
+	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.tenancies()), "domains", len(p.domains))
 	r.notify("READY=1")
 	err = r.work(ctx, base)
 	r.notify("STOPPING=1")
@@ -71,7 +74,8 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 // open opens the service from the inside out, so that whoever finds the
 // service socket finds everything behind it.
 func (r *running) open(ctx context.Context) (*server, error) {
-	if err := r.openContexts(ctx); err != nil {
+	r.openTenancy = func(e contextEntry) (*tenancy, error) { return r.newTenancy(ctx, e) }
+	if err := r.openContexts(); err != nil {
 		return nil, err
 	}
 	if err := r.openUI(ctx); err != nil {

@@ -499,3 +499,5 @@ func TestPlanFaults(t *testing.T) {
 		}
 	}
 }
+
+func unixTransport(socket string) *http.Transport { return unixsock.Transport(socket) }

@@ -33,14 +33,14 @@ type endpoint struct {
 	server   *server
 }
 
-// openTenancy opens the domains of a context; their sockets accept when it
+// newTenancy opens the domains of a context; their sockets accept when it
 // returns. ctx is what their requests run in.
-func (r *running) openTenancy(ctx context.Context, name layout.Context, created time.Time, domains []domain) (*tenancy, error) {
-	t := &tenancy{name: name, created: created}
-	for _, d := range domains {
-		e, err := r.openEndpoint(ctx, name, d)
+func (r *running) newTenancy(ctx context.Context, entry contextEntry) (*tenancy, error) {
+	t := &tenancy{name: entry.Name, created: entry.CreatedAt}
+	for _, d := range r.domainsOf(entry.Domains) {
+		e, err := r.openEndpoint(ctx, t.name, d)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s/%s: %w", name, d.name(), err), t.stop(0))
+			return nil, errors.Join(fmt.Errorf("open %s/%s: %w", t.name, d.name(), err), t.stop(0))
 		}
 		t.domains = append(t.domains, e)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
@@ -31,6 +32,10 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var watching sync.WaitGroup
+	// A file that blocks would keep its reader when it is closed.
+	if err := syscall.SetNonblock(4, true); err != nil {
+		return fmt.Errorf("watch the service: %w", err)
+	}
 	hold := os.NewFile(4, "service")
 	watching.Go(func() {
 		var b [1]byte
