@@ -153,7 +153,9 @@ func (p Program) wrong(env Env, c Command, what string) int {
 	return 2
 }
 
-func (p Program) line(c Command) string { return strings.TrimSpace(p.Name + " " + c.Name + " " + c.Args) }
+func (p Program) line(c Command) string {
+	return strings.TrimSpace(p.Name + " " + c.Name + " " + c.Args)
+}
 
 // report tells an error and returns the exit status.
 func (p Program) report(env Env, err error) int {
