@@ -1,0 +1,274 @@
+package machine_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
+)
+
+func policy() machine.Policy {
+	return machine.Policy{Initial: 200 * time.Millisecond, Max: 5 * time.Second, Factor: 2, MaxRestarts: 3,
+		Window: time.Minute, Grace: 10 * time.Second, StartTimeout: time.Minute}
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// words writes the actions as the table has them.
+func words(as []machine.Action) string {
+	var w []string
+	for _, a := range as {
+		s := [...]string{"deps", "spawn", "watch", "signal", "kill", "arm"}[a.Verb]
+		if a.Verb == machine.Arm {
+			s += [...]string{"-restart", "-kill", "-ready"}[a.Timer]
+		}
+		w = append(w, s)
+	}
+	return strings.Join(w, " ")
+}
+
+func TestStep(t *testing.T) {
+	t.Parallel()
+	up := machine.State{Phase: machine.Running, Want: true, Attempt: 4, UpSince: epoch}
+	in := func(p machine.Phase) machine.State { s := up; s.Phase = p; return s }
+	oneshot := policy()
+	oneshot.Oneshot, oneshot.Restart = true, machine.Never
+	for _, c := range []struct {
+		name    string
+		policy  machine.Policy
+		state   machine.State
+		event   machine.Event
+		phase   machine.Phase
+		actions string
+		cause   string
+	}{
+		{"start", policy(), machine.State{}, machine.Event{Op: machine.Start}, machine.Waiting, "deps", "told to start"},
+		{"start of a running one", policy(), up, machine.Event{Op: machine.Start}, machine.Running, "", ""},
+		{"start while it stops", policy(), in(machine.Stopping), machine.Event{Op: machine.Start}, machine.Stopping, "", "told to start; the old process ends first"},
+		{"dependencies are up", policy(), in(machine.Waiting), machine.Event{Op: machine.Cleared}, machine.Starting, "spawn", "starts"},
+		{"a dependency is not", policy(), in(machine.Waiting), machine.Event{Op: machine.Blocked, Cause: "needs x"}, machine.Failed, "", "needs x"},
+		{"spawned", policy(), in(machine.Starting), machine.Event{Op: machine.Spawned, Attempt: 4}, machine.Starting, "watch arm-ready", ""},
+		{"stopped while it was spawned", policy(), in(machine.Stopping), machine.Event{Op: machine.Spawned, Attempt: 4}, machine.Stopping, "signal", ""},
+		{"no such command", policy(), in(machine.Starting), machine.Event{Op: machine.NotSpawned, Attempt: 4, Fatal: true, Cause: "no x"}, machine.Failed, "", "failed: no x"},
+		{"no process now", policy(), in(machine.Starting), machine.Event{Op: machine.NotSpawned, Attempt: 4, At: epoch, Cause: "fork"}, machine.Backoff, "arm-restart", "restarted: fork, attempt 1 of 3, next in 0.2 s"},
+		{"ready", policy(), in(machine.Starting), machine.Event{Op: machine.Ready, Attempt: 4}, machine.Running, "", "ready"},
+		{"ready of an old process", policy(), in(machine.Starting), machine.Event{Op: machine.Ready, Attempt: 3}, machine.Starting, "", ""},
+		{"not ready in time", policy(), in(machine.Starting), machine.Event{Op: machine.Timer, Timer: machine.TimerReady, Attempt: 4}, machine.Ending, "kill", "not ready within 1m0s"},
+		{"stop", policy(), up, machine.Event{Op: machine.Stop}, machine.Stopping, "signal arm-kill", "told to stop"},
+		{"stop while it ends", policy(), in(machine.Ending), machine.Event{Op: machine.Stop}, machine.Ending, "", ""},
+		{"stop in backoff", policy(), in(machine.Backoff), machine.Event{Op: machine.Stop}, machine.Stopped, "", "told to stop"},
+		{"ignores the stop signal", policy(), in(machine.Stopping), machine.Event{Op: machine.Timer, Timer: machine.TimerKill, Attempt: 4}, machine.Stopping, "kill", "did not stop within 10s: killed"},
+		{"restart", policy(), up, machine.Event{Op: machine.Restart}, machine.Stopping, "signal arm-kill", "told to restart"},
+		{"crash", policy(), up, machine.Event{Op: machine.Exit, Attempt: 4, Cause: "exit 137"}, machine.Ending, "kill", ""},
+		{"watchdog", policy(), up, machine.Event{Op: machine.Broken, Attempt: 4, Cause: "silent"}, machine.Ending, "kill", "silent"},
+		{"timer of an old attempt", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: 3}, machine.Backoff, "", ""},
+		{"the wait is over", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: 4}, machine.Waiting, "deps", ""},
+		{"adopted", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted, Good: true}, machine.Running, "", "found running, adopted"},
+		{"adopted before it was ready", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted}, machine.Starting, "watch arm-ready", "found running, adopted"},
+		{"adopted against the operator's stop", policy(), machine.State{}, machine.Event{Op: machine.Adopted, Good: true}, machine.Stopping, "signal arm-kill", "found running, and is to be stopped"},
+		{"a oneshot is not watched", oneshot, in(machine.Starting), machine.Event{Op: machine.Spawned, Attempt: 4}, machine.Starting, "", ""},
+	} {
+		r := machine.Step(c.policy, c.state, c.event)
+		if r.State.Phase != c.phase || words(r.Actions) != c.actions || r.Cause != c.cause {
+			t.Errorf("%s: got %v, %q, %q; want %v, %q, %q", c.name, r.State.Phase, words(r.Actions), r.Cause, c.phase, c.actions, c.cause)
+		}
+	}
+}
+
+// end lets the process of s exit and be cleared away.
+func end(p machine.Policy, s machine.State, at time.Time, good bool) machine.Result {
+	s = machine.Step(p, s, machine.Event{Op: machine.Exit, Attempt: s.Attempt, At: at, Good: good, Cause: "exit 1"}).State
+	return machine.Step(p, s, machine.Event{Op: machine.Gone, Attempt: s.Attempt, At: at})
+}
+
+func TestAfterExit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		restart machine.When
+		oneshot bool
+		good    bool
+		want    machine.Phase
+		cause   string
+	}{
+		{machine.Always, false, true, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{machine.Always, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{machine.OnFailure, false, true, machine.Exited, "done: exit 1"},
+		{machine.OnFailure, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{machine.Never, false, false, machine.Failed, "failed: exit 1"},
+		{machine.Never, true, true, machine.Exited, "done: exit 1"},
+		{machine.Always, true, true, machine.Exited, "done: exit 1"},
+		{machine.Always, true, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+	} {
+		p := policy()
+		p.Restart, p.Oneshot = c.restart, c.oneshot
+		r := end(p, machine.State{Phase: machine.Starting, Want: true, Attempt: 1, UpSince: epoch}, epoch, c.good)
+		if r.State.Phase != c.want || r.Cause != c.cause {
+			t.Errorf("%+v: %v, %q", c, r.State.Phase, r.Cause)
+		}
+	}
+}
+
+func TestTightLoopRestsAsFailed(t *testing.T) {
+	t.Parallel()
+	p, s, at := policy(), machine.State{Phase: machine.Running, Want: true, Attempt: 1, UpSince: epoch}, epoch
+	var waits []time.Duration
+	for range 10 {
+		r := end(p, s, at, false)
+		if s = r.State; s.Phase == machine.Failed {
+			if want := "failed: exit 1, restarted 3 times in 1m0s, the cap"; r.Cause != want {
+				t.Errorf("cause %q, want %q", r.Cause, want)
+			}
+			break
+		}
+		waits = append(waits, r.Actions[0].After)
+		at = s.Next
+		s = machine.Step(p, s, machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: s.Attempt, At: at}).State
+		s = machine.Step(p, s, machine.Event{Op: machine.Cleared, At: at}).State
+	}
+	want := []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
+	if s.Phase != machine.Failed || !slices.Equal(waits, want) {
+		t.Fatalf("%v after waits of %v, want failed after %v", s.Phase, waits, want)
+	}
+	// Until told to start: then it has all its attempts again.
+	s = machine.Step(p, s, machine.Event{Op: machine.Start, At: at}).State
+	if s.Phase != machine.Waiting || s.Restarts != 0 || len(s.Recent) != 0 {
+		t.Errorf("told to start: %+v", s)
+	}
+}
+
+func TestWaitIsShortAgainAfterALongRun(t *testing.T) {
+	t.Parallel()
+	s := machine.State{Phase: machine.Running, Want: true, Attempt: 9, Failures: 7, UpSince: epoch}
+	if r := end(policy(), s, epoch.Add(time.Hour), false); r.Actions[0].After != 200*time.Millisecond {
+		t.Errorf("waits %v", r.Actions[0].After)
+	}
+}
+
+func TestDelayStaysInItsBounds(t *testing.T) {
+	t.Parallel()
+	p := policy()
+	p.Jitter = 0.5
+	for n := range 2000 {
+		for _, dice := range []float64{0, 0.5, 0.999} {
+			if d := machine.Delay(p, n, dice); d < p.Initial/2 || d > p.Max {
+				t.Fatalf("after %d failures with %v: %v", n, dice, d)
+			}
+		}
+	}
+}
+
+// world is what a machine drives in the random walk: processes that start,
+// get ready, end and leave things behind whenever they like.
+type world struct {
+	state   machine.State
+	at      time.Time
+	spawned bool // asked for, not answered
+	alive   bool // the main process
+	left    bool // it, or what it forked
+	killed  bool
+	timers  []machine.Event
+	asked   bool // for its dependencies
+}
+
+func (w *world) do(t *testing.T, p machine.Policy, e machine.Event) {
+	e.At, e.Dice = w.at, rand.Float64()
+	r := machine.Step(p, w.state, e)
+	if r.State.Attempt < w.state.Attempt {
+		t.Fatalf("attempt falls: %+v to %+v", w.state, r.State)
+	}
+	w.state = r.State
+	for _, a := range r.Actions {
+		switch a.Verb {
+		case machine.Spawn:
+			if w.left || w.spawned {
+				t.Fatalf("a second process: %+v after %+v", w.state, e)
+			}
+			w.spawned = true
+		case machine.Kill:
+			w.killed = true
+		case machine.AskDeps:
+			w.asked = true
+		case machine.Arm:
+			if a.After < 0 {
+				t.Fatalf("arms %v", a.After)
+			}
+			w.timers = append(w.timers, machine.Event{Op: machine.Timer, Timer: a.Timer, Attempt: w.state.Attempt})
+		}
+	}
+	if w.state.Phase.Resting() && w.left {
+		t.Fatalf("at rest as %v with processes left, after %+v", w.state.Phase, e)
+	}
+}
+
+// happen lets one random thing happen that can happen.
+func (w *world) happen(t *testing.T, p machine.Policy, r *rand.Rand, told bool) {
+	w.at = w.at.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
+	ev := machine.Event{Attempt: w.state.Attempt, Good: r.IntN(3) == 0, Cause: "x"}
+	switch n := r.IntN(10); {
+	case told && n == 0:
+		ev.Op = machine.Op(r.IntN(3)) // start, stop, restart
+	case w.spawned && r.IntN(4) > 0:
+		w.spawned = false
+		if ev.Op = machine.Spawned; r.IntN(5) == 0 {
+			ev.Op, ev.Fatal = machine.NotSpawned, r.IntN(2) == 0
+		} else {
+			w.alive, w.left, w.killed = true, true, false
+		}
+	case w.killed && w.left && r.IntN(3) > 0, w.left && !w.alive && w.state.Phase == machine.Stopping:
+		w.alive, w.left, w.killed = false, false, false
+		ev.Op = machine.Gone
+	case w.alive && n < 3:
+		w.alive = false
+		ev.Op = machine.Exit
+	case w.alive && n < 5:
+		ev.Op = machine.Ready
+	case w.alive && n == 5:
+		ev.Op = machine.Broken
+	case w.asked && n < 8:
+		w.asked = false
+		if ev.Op = machine.Cleared; r.IntN(8) == 0 {
+			ev.Op = machine.Blocked
+		}
+	case len(w.timers) > 0:
+		i := r.IntN(len(w.timers))
+		ev = w.timers[i]
+		w.timers = slices.Delete(w.timers, i, i+1)
+	default:
+		return
+	}
+	w.do(t, p, ev)
+}
+
+// TestRandomWalk holds what must be so whatever happens: no second process
+// while something of the first is left, a stop that always ends, and no rest
+// with a process alive.
+func TestRandomWalk(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		p := policy()
+		p.Restart, p.Oneshot = machine.When(r.IntN(3)), r.IntN(4) == 0
+		if r.IntN(3) == 0 {
+			p.Initial = 0
+		}
+		w := &world{at: epoch}
+		for range 400 {
+			w.happen(t, p, r, true)
+		}
+		w.do(t, p, machine.Event{Op: machine.Stop})
+		for n := 0; w.state.Phase != machine.Stopped; n++ {
+			if n == 5000 {
+				t.Fatalf("does not come to rest: %+v, %+v", w.state, w)
+			}
+			w.happen(t, p, r, false)
+		}
+		if w.state.Want {
+			t.Fatalf("wants to be up after a stop: %+v", w.state)
+		}
+	}
+}
