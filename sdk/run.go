@@ -96,7 +96,7 @@ func (r *running) open(ctx context.Context) (*server, error) {
 func (r *running) close(serving *server) error {
 	var errs []error
 	if serving != nil {
-		errs = append(errs, serving.stop(r.Grace))
+		errs = append(errs, serving.stop(r.Grace, r.Grace))
 	}
 	if r.ui != nil {
 		errs = append(errs, r.ui.stop(r.Grace))

@@ -501,3 +501,35 @@ func TestPlanFaults(t *testing.T) {
 }
 
 func unixTransport(socket string) *http.Transport { return unixsock.Transport(socket) }
+
+// A page that waits for news must not keep its service from ending.
+func TestStreamOfTheUIEnds(t *testing.T) {
+	places := sdktest.Home(t)
+	ended := make(chan error, 1)
+	stream := sdk.UI{Inline: true, Handler: func(sdk.Env) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			ended <- r.Context().Err()
+		}), nil
+	}}
+	_, stop := sdktest.Run(t, sdk.Env{Places: places}, service(), stream)
+	tr := unixTransport(places.UISocket(name(t, layout.ParseService, "hero_notes")))
+	defer tr.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://hero/news", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := stop(); err != nil {
+		t.Errorf("stop while a stream is open: %v", err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the stream did not learn that it ends")
+	}
+}

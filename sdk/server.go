@@ -18,12 +18,15 @@ import (
 type server struct {
 	http     *http.Server
 	listener *unixsock.Listener
+	cancel   context.CancelFunc // ends what requests do
 	serving  sync.WaitGroup
 }
 
 // serve answers on l with h until stop. Requests have the values of ctx.
 func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.Logger) *server {
+	ctx, cancel := context.WithCancel(ctx)
 	s := &server{
+		cancel: cancel,
 		http: &http.Server{
 			Handler:           h,
 			BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -42,10 +45,17 @@ func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.
 	return s
 }
 
+// streamGrace is how long a UI's requests go on when it ends, before their
+// contexts do: a stream that waits for news would otherwise never end.
+const streamGrace = time.Second
+
 // stop takes the socket away, lets the requests in flight end for as long as
-// grace, and cuts off those that have not.
-func (s *server) stop(grace time.Duration) error {
+// grace, and cuts off those that have not. Their contexts end after patience.
+func (s *server) stop(grace, patience time.Duration) error {
 	s.listener.Remove()
+	defer s.cancel()
+	hurry := time.AfterFunc(patience, s.cancel)
+	defer hurry.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

@@ -75,7 +75,7 @@ func (t *tenancy) stop(grace time.Duration) error {
 	errs := make([]error, len(t.domains))
 	var wg sync.WaitGroup
 	for i, e := range t.domains {
-		wg.Go(func() { errs[i] = errors.Join(e.server.stop(grace), e.tenant.closeBoth(e.instance)) })
+		wg.Go(func() { errs[i] = errors.Join(e.server.stop(grace, grace), e.tenant.closeBoth(e.instance)) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -79,6 +79,8 @@ type surface interface {
 // inline is a UI in the service's own process.
 type inline struct{ *server }
 
+func (i inline) stop(grace time.Duration) error { return i.server.stop(grace, streamGrace) }
+
 func (inline) state() string { return "healthy" }
 
 func (inline) restart(context.Context) error {

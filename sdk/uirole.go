@@ -52,7 +52,8 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	if err != nil {
 		return err
 	}
-	base := withWorld(context.WithoutCancel(ctx), &world{places: env.Places, clients: clients})
+	base, abandon := context.WithCancel(withWorld(context.WithoutCancel(ctx), &world{places: env.Places, clients: clients}))
+	defer abandon()
 	idle := newIdler(unixsock.Adopt(unix, env.Places.UISocket(p.name)))
 	srv := &http.Server{
 		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
@@ -71,6 +72,8 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	// the next process.
 	idle.stopAccepting()
 	serving.Wait()
+	hurry := time.AfterFunc(streamGrace, abandon)
+	defer hurry.Stop()
 	end, done := context.WithTimeout(context.WithoutCancel(ctx), p.Grace)
 	defer done()
 	idle.drain(end)
