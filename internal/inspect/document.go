@@ -178,11 +178,7 @@ func get(ctx context.Context, transport http.RoundTripper) (*openrpc.Document, i
 	req.Header.Set("Accept", "application/json")
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		kind := fault.Unavailable
-		if ctx.Err() != nil {
-			kind = fault.Canceled
-		}
-		return nil, 0, fault.Errorf(kind, "%w: %w", errConnect, err)
+		return nil, 0, fault.Errorf(lateOr(ctx, fault.Unavailable), "%w: %w", errConnect, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
@@ -190,10 +186,18 @@ func get(ctx context.Context, transport http.RoundTripper) (*openrpc.Document, i
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, openrpc.MaxSize+1))
 	if err != nil {
-		return nil, 0, fault.Errorf(fault.Unavailable, "read: %w", err)
+		return nil, 0, fault.Errorf(lateOr(ctx, fault.Unavailable), "read: %w", err)
 	}
 	doc, err := parse(data)
 	return doc, len(data), err
+}
+
+// lateOr returns fault.Canceled where the time of ctx is over, else kind.
+func lateOr(ctx context.Context, kind fault.Kind) fault.Kind {
+	if ctx.Err() != nil {
+		return fault.Canceled
+	}
+	return kind
 }
 
 // parse reads a document and refuses JSON that is none, such as the JSON-RPC

@@ -367,20 +367,22 @@ func TestHangingAndBroken(t *testing.T) {
 		}
 	}))
 	junk := m.one("junk", layout.Single, "junk.sock", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"jsonrpc":"2.0","error":{}}`) }))
-	in := inspect.New(inspect.Options{Places: m.places, Timeout: 200 * time.Millisecond})
 	for _, c := range []struct {
 		s    *discovery.Service
+		wait time.Duration
 		kind fault.Kind
-	}{{hang, fault.Canceled}, {big, fault.TooLarge}, {junk, fault.Internal}} {
+	}{{hang, 200 * time.Millisecond, fault.Canceled}, {big, 20 * time.Second, fault.TooLarge}, {junk, 20 * time.Second, fault.Internal}} {
+		in := inspect.New(inspect.Options{Places: m.places, Timeout: c.wait})
 		begin := time.Now()
 		_, err := in.Document(t.Context(), find(t, c.s, "", ""))
 		if err == nil || fault.Of(err) != c.kind {
 			t.Errorf("%s: %v (%s), want %s", c.s.Name, err, fault.Of(err), c.kind)
 		}
-		if took := time.Since(begin); took > 5*time.Second {
+		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("%s took %s", c.s.Name, took)
 		}
 	}
+	in := inspect.New(inspect.Options{Places: m.places})
 	for _, state := range []discovery.State{discovery.NonRPC, discovery.Stale} {
 		hang.Server.State = state
 		begin := time.Now()
@@ -432,7 +434,7 @@ func TestOverview(t *testing.T) {
 	views := inspect.Overview(&m.tree)
 	v := views[0]
 	if v.Title != "Hero Food" || v.Version != "0.1.0" || v.Layout != "layers" || v.State != "live" ||
-		!slices.Equal(v.Contexts, []string{"org_acme", "root"}) || len(v.Domains) != 2 || v.Domains[0].Origin != "custom" || len(v.Domains[0].Contexts) != 2 {
+		!slices.Equal(v.Contexts, []string{"root", "org_acme"}) || len(v.Domains) != 2 || v.Domains[0].Origin != "custom" || len(v.Domains[0].Contexts) != 2 {
 		t.Errorf("%+v", v)
 	}
 	if got := inspect.Overview(nil); got == nil || len(got) != 0 {

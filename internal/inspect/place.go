@@ -39,7 +39,7 @@ func PlacesOf(s *discovery.Service) []Place {
 	for _, m := range s.More {
 		out = append(out, Place{Service: s.Name, Domain: m.Name, Socket: m.Socket})
 	}
-	for _, c := range s.Contexts {
+	for _, c := range RootFirst(s) {
 		for _, d := range c.Domains {
 			out = append(out, Place{s.Name, c.Name.String(), d.Name.String(), d.Socket})
 		}
@@ -98,7 +98,7 @@ func parts(s *discovery.Service) []Place {
 func perDomain(s *discovery.Service) [][]Place {
 	var out [][]Place
 	index := map[string]int{}
-	add := func(c discovery.Context) {
+	for _, c := range RootFirst(s) {
 		for _, d := range c.Domains {
 			i, ok := index[d.Name.String()]
 			if !ok {
@@ -107,14 +107,6 @@ func perDomain(s *discovery.Service) [][]Place {
 				out = append(out, nil)
 			}
 			out[i] = append(out[i], Place{s.Name, c.Name.String(), d.Name.String(), d.Socket})
-		}
-	}
-	if c := s.Context(layout.Root); c != nil {
-		add(*c)
-	}
-	for _, c := range s.Contexts {
-		if c.Name != layout.Root {
-			add(c)
 		}
 	}
 	return out

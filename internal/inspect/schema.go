@@ -265,7 +265,7 @@ func writeObject(list []member) json.Value {
 }
 
 func pretty(v json.Value) json.Value {
-	if v.Indent() != nil {
+	if v.Indent(json.Indent()) != nil {
 		return json.Value("{}")
 	}
 	return v

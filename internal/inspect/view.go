@@ -64,17 +64,31 @@ func ViewOf(s *discovery.Service) View {
 	for _, l := range s.Legacy {
 		v.Legacy = append(v.Legacy, l.Rel)
 	}
-	for _, c := range s.Contexts {
+	for _, c := range RootFirst(s) {
 		v.Contexts = append(v.Contexts, c.Name.String())
 	}
 	v.Domains = domainsOf(s)
 	return v
 }
 
+// RootFirst returns the contexts of a service, root before the others.
+func RootFirst(s *discovery.Service) []discovery.Context {
+	var out []discovery.Context
+	if c := s.Context(layout.Root); c != nil {
+		out = append(out, *c)
+	}
+	for _, c := range s.Contexts {
+		if c.Name != layout.Root {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // domainsOf returns the domains by name.
 func domainsOf(s *discovery.Service) []DomainView {
 	byName := map[string]*DomainView{}
-	for _, c := range s.Contexts {
+	for _, c := range RootFirst(s) {
 		for _, d := range c.Domains {
 			name := d.Name.String()
 			if byName[name] == nil {
@@ -107,12 +121,6 @@ func Overview(t *discovery.Tree) []View {
 		out = append(out, ViewOf(s))
 	}
 	return out
-}
-
-// hasDomains reports whether the service serves domains, and so its own socket
-// is not the one with its methods.
-func hasDomains(s *discovery.Service) bool {
-	return s.Layout == layout.Layers || len(s.Contexts) > 0
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

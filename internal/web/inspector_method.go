@@ -1,0 +1,358 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/jsonrpc"
+	"forge.ourworld.tf/lhumina_code/hero/openrpc"
+)
+
+// maxParams is the largest form that a call may be made with, in bytes.
+const maxParams = 4 << 20
+
+// placePage is what the pages of one place have.
+type placePage struct {
+	servicePage
+	Place    string // "root/delivery", or the service's name
+	Context  string
+	Domain   string
+	Siblings []link // the same domain in the other contexts
+	Others   []link // the other domains in the same context
+	Spec     string
+}
+
+// domainPage lists the methods of one place.
+type domainPage struct {
+	placePage
+	Info    openrpc.Info
+	Methods []methodEntry
+	Fault   string // why there are none
+	Hint    string
+}
+
+type methodEntry struct {
+	Name, URL, Summary, Signature, Result string
+	Badges
+}
+
+// Badges says what a call of a method does, as far as its document says so.
+type Badges struct {
+	ReadOnly, Destructive, Idempotent, Deprecated bool
+}
+
+func badgesOf(m *openrpc.Method) Badges {
+	if m == nil {
+		return Badges{}
+	}
+	return Badges{m.ReadOnly, m.Destructive, m.Idempotent, m.Deprecated}
+}
+
+// at finds the place that the address names, with its page's frame.
+func (in *inspector) at(v *visit) (*discovery.Service, inspect.Place, placePage, error) {
+	s, err := v.find()
+	if err != nil {
+		return nil, inspect.Place{}, placePage{}, err
+	}
+	p, err := inspect.Find(s, v.PathValue("context"), v.PathValue("domain"))
+	if err != nil {
+		return nil, inspect.Place{}, placePage{}, err
+	}
+	view := inspect.ViewOf(s)
+	v.Crumbs = []crumb{{"Services", v.url()}, {view.Title, v.url("s", view.Name)}}
+	page := placePage{Place: s.Name.String(), Context: p.Context, Domain: p.Domain}
+	page.Service = view
+	switch {
+	case p.Context != "":
+		page.Place = p.Context + "/" + p.Domain
+	case p.Domain != "":
+		page.Place = p.Domain
+	}
+	for _, o := range inspect.PlacesOf(s) {
+		if p.Context == "" || o.Context == "" {
+			continue
+		}
+		if o.Domain == p.Domain {
+			page.Siblings = append(page.Siblings, link{Name: o.Context, URL: placeURL(v, o), Current: o.Context == p.Context})
+		}
+		if o.Context == p.Context {
+			page.Others = append(page.Others, link{Name: o.Domain, URL: placeURL(v, o), Current: o.Domain == p.Domain})
+		}
+	}
+	return s, p, page, nil
+}
+
+// methodURL is the address of a method; its name can hold anything, and so is
+// no part of the path.
+func methodURL(v *visit, p inspect.Place, method string) string {
+	return placeURL(v, p, "method") + "?" + url.Values{"name": {method}}.Encode()
+}
+
+// domain makes the page of one place.
+func (in *inspector) domain(v *visit) (string, any, error) {
+	_, place, base, err := in.at(v)
+	if err != nil {
+		return "", nil, err
+	}
+	v.Nav, v.Title = "services", base.Place
+	p := domainPage{placePage: base}
+	p.frame = v.frame
+	doc, err := in.opts.Inspect.Document(v.Context(), place)
+	if err != nil {
+		p.Fault, p.Hint = err.Error(), fault.Hint(err)
+		return "domain", p, nil
+	}
+	p.Info = doc.Info
+	for i := range doc.Methods {
+		m := &doc.Methods[i]
+		if m.Name == "" {
+			continue
+		}
+		p.Methods = append(p.Methods, methodEntry{
+			Name: m.Name, URL: methodURL(v, place, m.Name), Summary: inspect.SummaryOf(m),
+			Signature: signature(doc, m), Result: resultWords(doc, m), Badges: badgesOf(m),
+		})
+	}
+	return "domain", p, nil
+}
+
+// signature names the params; those that may be missing end in "?".
+func signature(d *openrpc.Document, m *openrpc.Method) string {
+	var out []string
+	for _, c := range m.Params {
+		c = inspect.Descriptor(d, c)
+		if !c.Required {
+			c.Name += "?"
+		}
+		out = append(out, c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func resultWords(d *openrpc.Document, m *openrpc.Method) string {
+	if m.Result == nil {
+		return ""
+	}
+	return inspect.TypeWords(d, inspect.Descriptor(d, *m.Result).Schema)
+}
+
+// methodPage shows one method, with a form to call it and the last answer.
+type methodPage struct {
+	placePage
+	Method      string
+	Summary     string
+	Description string
+	Badges      Badges
+	Params      []paramEntry
+	Result      string
+	ResultDoc   string
+	ResultJSON  []token
+	Errors      []openrpc.Error
+	Examples    []exampleEntry
+	Action      string
+	Input       string // what stands in the form
+	Curl        string
+	Answer      *answer
+}
+
+type paramEntry struct {
+	Name, Type, Doc string
+	Required        bool
+	Deprecated      bool
+	Schema          []token
+}
+
+type exampleEntry struct {
+	Name, Doc, URL string
+	Current        bool
+}
+
+// answer is how a call ended.
+type answer struct {
+	OK      bool
+	Took    string
+	Result  []token
+	Code    int // of a JSON-RPC error; 0 where there was no answer
+	Message string
+	Hint    string
+	Data    []token
+}
+
+// method makes the page of a method.
+func (in *inspector) method(v *visit) (string, any, error) {
+	p, place, doc, m, err := in.methodPage(v)
+	if err != nil {
+		return "", nil, err
+	}
+	params := inspect.Sample(doc, m)
+	if i, err := strconv.Atoi(v.FormValue("example")); err == nil && i >= 0 && i < len(p.Examples) {
+		params = inspect.ExampleParams(m, m.Examples[i])
+		p.Examples[i].Current = true
+	}
+	p.Input = string(params)
+	p.Curl = in.opts.Inspect.Curl(place, m.Name, params)
+	return "method", p, nil
+}
+
+// call makes the page of a method with the answer to a call.
+func (in *inspector) call(v *visit) (string, any, error) {
+	v.Body = http.MaxBytesReader(nil, v.Body, maxParams)
+	if err := v.ParseForm(); err != nil {
+		return "", nil, fault.Errorf(fault.TooLarge, "the form: %w", err)
+	}
+	p, place, _, m, err := in.methodPage(v)
+	if err != nil {
+		return "", nil, err
+	}
+	p.Input = v.PostFormValue("params")
+	params := json.Value(p.Input)
+	p.Curl = in.opts.Inspect.Curl(place, m.Name, params)
+	ctx, cancel := context.WithTimeout(v.Context(), callAtMost)
+	defer cancel()
+	if meta, err := jsonrpc.MetaOf(v.Header); err == nil {
+		ctx = jsonrpc.WithMeta(ctx, meta)
+	}
+	begin := time.Now()
+	result, err := in.opts.Inspect.Call(ctx, place, m.Name, params)
+	p.Answer = answerOf(result, err, time.Since(begin))
+	return "method", p, nil
+}
+
+func answerOf(result json.Value, err error, took time.Duration) *answer {
+	a := &answer{OK: err == nil, Took: took.Round(10 * time.Microsecond).String()}
+	if err == nil {
+		a.Result = tokens(result)
+		return a
+	}
+	a.Message, a.Hint = err.Error(), fault.Hint(err)
+	if e, ok := errors.AsType[*jsonrpc.Error](err); ok {
+		a.Code, a.Message, a.Data = e.Code, e.Message, tokens(e.Data)
+	}
+	return a
+}
+
+// methodPage fills what the page of a method has before and after a call.
+func (in *inspector) methodPage(v *visit) (methodPage, inspect.Place, *openrpc.Document, *openrpc.Method, error) {
+	fail := func(err error) (methodPage, inspect.Place, *openrpc.Document, *openrpc.Method, error) {
+		return methodPage{}, inspect.Place{}, nil, nil, err
+	}
+	_, place, base, err := in.at(v)
+	if err != nil {
+		return fail(err)
+	}
+	doc, err := in.opts.Inspect.Document(v.Context(), place)
+	if err != nil {
+		return fail(err)
+	}
+	name := v.URL.Query().Get("name")
+	var m *openrpc.Method
+	for i := range doc.Methods {
+		if doc.Methods[i].Name == name {
+			m = &doc.Methods[i]
+		}
+	}
+	if m == nil || name == "" {
+		return fail(fault.Errorf(fault.NotFound, "%s has no method %q", base.Place, name))
+	}
+	v.Nav, v.Title = "services", m.Name
+	v.Crumbs = append(v.Crumbs, crumb{base.Place, placeURL(v, place)})
+	p := methodPage{
+		placePage: base, Method: m.Name, Summary: m.Summary, Description: m.Description, Badges: badgesOf(m),
+		Result: resultWords(doc, m), Errors: m.Errors, Action: methodURL(v, place, m.Name),
+	}
+	p.frame = v.frame
+	for i := range p.Siblings {
+		p.Siblings[i].URL += "/method?" + url.Values{"name": {m.Name}}.Encode()
+	}
+	if m.Result != nil {
+		r := inspect.Descriptor(doc, *m.Result)
+		p.ResultDoc, p.ResultJSON = r.Description, tokens(r.Schema)
+	}
+	for _, c := range m.Params {
+		c = inspect.Descriptor(doc, c)
+		text := c.Description
+		if text == "" {
+			text = c.Summary
+		}
+		p.Params = append(p.Params, paramEntry{c.Name, inspect.TypeWords(doc, c.Schema), text, c.Required, c.Deprecated, tokens(c.Schema)})
+	}
+	for i, e := range m.Examples {
+		if e.Ref == "" {
+			p.Examples = append(p.Examples, exampleEntry{Name: e.Name, Doc: e.Description, URL: p.Action + "&example=" + strconv.Itoa(i)})
+		}
+	}
+	return p, place, doc, m, nil
+}
+
+// token is a piece of JSON with the class it is shown in.
+type token struct{ Class, Text string }
+
+// Bounds of what is coloured and shown of one JSON value.
+const (
+	colourUpTo = 64 << 10
+	showUpTo   = 1 << 20
+)
+
+// tokens returns JSON as it is shown: indented and coloured, as far as it is
+// not too large for that.
+func tokens(v json.Value) []token {
+	if len(v) == 0 {
+		return nil
+	}
+	text := append(json.Value(nil), v...)
+	if len(text) <= showUpTo && text.Indent(json.Indent()) != nil {
+		return []token{{"", string(v)}}
+	}
+	if len(text) > showUpTo {
+		return []token{{"", strings.ToValidUTF8(string(text[:showUpTo]), "") + "\n… " + strconv.Itoa(len(text)-showUpTo) + " bytes more"}}
+	}
+	if len(text) > colourUpTo {
+		return []token{{"", string(text)}}
+	}
+	var out []token
+	for s := string(text); s != ""; {
+		n, class := lex(s)
+		out = append(out, token{class, s[:n]})
+		s = s[n:]
+	}
+	return out
+}
+
+// lex returns the length and class of the first piece of valid JSON text.
+func lex(s string) (n int, class string) {
+	switch c := s[0]; {
+	case c == '"':
+		for n = 1; n < len(s) && s[n] != '"'; n++ {
+			if s[n] == '\\' {
+				n++
+			}
+		}
+		n = min(n+1, len(s))
+		if n < len(s) && s[n] == ':' {
+			return n, "k"
+		}
+		return n, "s"
+	case c == '-' || c >= '0' && c <= '9':
+		for n = 1; n < len(s) && strings.IndexByte("0123456789+-.eE", s[n]) >= 0; n++ {
+			continue
+		}
+		return n, "n"
+	case c == 't' || c == 'n':
+		return min(4, len(s)), "w"
+	case c == 'f':
+		return min(5, len(s)), "w"
+	}
+	for n = 1; n < len(s) && strings.IndexByte("\"-0123456789tfn", s[n]) < 0; n++ {
+		continue
+	}
+	return n, ""
+}

@@ -1,0 +1,107 @@
+// Keeps the parts of a page that are marked data-live as the server would make
+// them now: after each change of the machine, and while one types a search.
+// Without this file the same pages work, and are as old as their last load.
+
+const root = document.documentElement;
+const sign = document.getElementById("live");
+let running = false;
+let again = false;
+
+function say(state, text) {
+  sign.hidden = false;
+  sign.dataset.state = state;
+  sign.textContent = text;
+}
+
+// refresh fetches this page anew and puts its live parts in the place of ours.
+// Only one runs at a time; a change meanwhile is another round.
+async function refresh() {
+  if (running) {
+    again = true;
+    return;
+  }
+  running = true;
+  try {
+    do {
+      again = false;
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      const text = await answer.text();
+      replace(new DOMParser().parseFromString(text, "text/html"));
+    } while (again);
+  } catch {
+    say("off", "not reached");
+  } finally {
+    running = false;
+  }
+}
+
+function replace(page) {
+  root.dataset.tree = page.documentElement.dataset.tree ?? "";
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(old.id);
+    if (!fresh || fresh.innerHTML === old.innerHTML) {
+      continue;
+    }
+    const at = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const open = [...old.querySelectorAll("details")].map((d) => d.open);
+    old.replaceChildren(...fresh.childNodes);
+    old.querySelectorAll("details").forEach((d, i) => { d.open = open[i] ?? d.open; });
+    if (at !== null) {
+      old.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+    }
+  }
+}
+
+// The stream of changes is open only while the page is looked at.
+let stream = null;
+function listen() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+    return;
+  }
+  if (stream) {
+    return;
+  }
+  stream = new EventSource(root.dataset.base + "events");
+  stream.addEventListener("tree", (event) => {
+    say("on", "live");
+    if (event.data !== root.dataset.tree && document.querySelector("[data-live]")) {
+      refresh();
+    }
+  });
+  stream.addEventListener("error", () => say("off", "not reached"));
+}
+document.addEventListener("visibilitychange", listen);
+addEventListener("pagehide", () => { stream?.close(); stream = null; });
+addEventListener("pageshow", listen);
+listen();
+
+for (const form of document.querySelectorAll("form[data-search]")) {
+  let timer = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const to = new URL(location.href);
+      const q = new FormData(form).get("q");
+      if (q) {
+        to.searchParams.set("q", q);
+      } else {
+        to.searchParams.delete("q");
+      }
+      history.replaceState(null, "", to);
+      refresh();
+    }, 120);
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-call]")) {
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      form.requestSubmit();
+    }
+  });
+}
+if (location.hash === "#answer") {
+  document.getElementById("answer")?.focus();
+}
