@@ -154,6 +154,8 @@ func TestBrowser(t *testing.T) {
 					t.Errorf("the answer %s lacks %s", answer, want)
 				}
 			}
+			step("docs", chromedp.Navigate(m.server.URL+c.prefix+"/s/hero_food/docs"), chromedp.WaitVisible(`.manual article`))
+			step("isolation", chromedp.Click(`//a[.="Isolation"]`), chromedp.WaitVisible(`//th[.="identity"]`))
 			step("search",
 				chromedp.Navigate(m.server.URL+c.prefix+"/methods"),
 				chromedp.SendKeys(`input[name=q]`, "purge"),

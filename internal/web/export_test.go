@@ -4,7 +4,8 @@ package web
 func Views() map[string]any {
 	return map[string]any{
 		"fault": &faultPage{}, "list": &listPage{}, "service": &overviewPage{}, "methods": &methodsPage{},
-		"domain": &domainPage{}, "method": &methodPage{},
+		"domain": &domainPage{}, "method": &methodPage{}, "docs": &docsPage{},
+		"isolation": &isolationPage{}, "ui": &uiPage{},
 	}
 }
 

@@ -36,6 +36,7 @@ type Health struct {
 type InspectorOptions struct {
 	Inspect *inspect.Inspector
 	Trees   Trees
+	Places  layout.Places // shown on the page of what belongs to which context
 	// Health asks for the health of one service; nil shows none. It must be
 	// bounded and must not wake a UI.
 	Health func(context.Context, *discovery.Service) Health
@@ -81,6 +82,8 @@ func Inspector(opts InspectorOptions) http.Handler {
 	mux.HandleFunc("GET /events", in.events)
 	mux.HandleFunc("GET /api/services", in.apiServices)
 	mux.HandleFunc("GET /api/{service}/openrpc.json", in.apiComposite)
+	mux.HandleFunc("GET /api/{service}/manual.md", in.apiManual)
+	mux.HandleFunc("GET /llms.txt", in.apiIndex)
 	mux.HandleFunc("GET /", in.page(func(*visit) (string, any, error) {
 		return "", nil, fault.Errorf(fault.NotFound, "there is no such page")
 	}))
@@ -222,6 +225,43 @@ func (in *inspector) apiComposite(w http.ResponseWriter, r *http.Request) {
 	}
 	doc, err := in.opts.Inspect.Composite(r.Context(), s)
 	in.answer(w, r, doc, err)
+}
+
+func (in *inspector) apiManual(w http.ResponseWriter, r *http.Request) {
+	tree, _ := in.current()
+	v := &visit{Request: r, tree: tree}
+	s, err := v.find()
+	if err != nil {
+		in.answer(w, r, nil, err)
+		return
+	}
+	doc, err := in.opts.Inspect.Composite(r.Context(), s)
+	if err != nil {
+		in.answer(w, r, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+	_, _ = w.Write(inspect.ManualOf(doc).Markdown()) // a reader that has gone is no fault of ours
+}
+
+// apiIndex answers with an llms.txt of all services that say what they serve.
+func (in *inspector) apiIndex(w http.ResponseWriter, r *http.Request) {
+	tree, _ := in.current()
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	v := &visit{Request: r, tree: tree, frame: frame{Base: in.base(r)}}
+	var manuals []inspect.Manual
+	var urls []string
+	if tree != nil {
+		for _, s := range tree.Services {
+			if doc, err := in.opts.Inspect.Composite(ctx, s); err == nil {
+				manuals = append(manuals, inspect.ManualOf(doc))
+				urls = append(urls, v.url("api", s.Name.String(), "manual.md"))
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(inspect.Index("Services of this machine", "What runs here and can be called.", manuals, func(i int) string { return urls[i] }))
 }
 
 // problem is an error as RFC 9457 has it.

@@ -149,7 +149,12 @@ func (in *inspector) serviceFrame(v *visit, s *discovery.Service, tabName string
 	p := servicePage{frame: v.frame, Service: view, Tab: tabName, Tabs: []tab{
 		{"overview", "Overview", v.url("s", view.Name)},
 		{"methods", "Methods", v.url("s", view.Name, "methods")},
+		{"docs", "Docs", v.url("s", view.Name, "docs")},
+		{"isolation", "Isolation", v.url("s", view.Name, "isolation")},
 	}}
+	if uiAt(v, view) != "" {
+		p.Tabs = append(p.Tabs, tab{"ui", "UI", v.url("s", view.Name, "ui")})
+	}
 	return p
 }
 
@@ -212,6 +217,12 @@ func (in *inspector) tab(v *visit) (string, any, error) {
 	switch v.PathValue("tab") {
 	case "methods":
 		return in.serviceMethods(v, s)
+	case "docs":
+		return in.docs(v, s)
+	case "isolation":
+		return in.isolation(v, s)
+	case "ui":
+		return in.ui(v, s)
 	}
 	return "", nil, fault.Errorf(fault.NotFound, "a service has no page %q", v.PathValue("tab"))
 }

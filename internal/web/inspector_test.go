@@ -180,7 +180,7 @@ func newMachine(t *testing.T) *machine {
 	dead := &discovery.Service{Name: must(t, layout.ParseService, "weather"), Layout: layout.Single, Server: &discovery.Socket{Rel: "weather.sock", State: discovery.Stale}}
 	m.trees.set(&discovery.Tree{Services: []*discovery.Service{food, old, dead}, Strays: []discovery.Stray{{Path: "Notes.sock", Reason: "a plain file, not a socket"}}})
 	h := web.Inspector(web.InspectorOptions{
-		Inspect: inspect.New(inspect.Options{Places: m.places}), Trees: m.trees,
+		Inspect: inspect.New(inspect.Options{Places: m.places}), Trees: m.trees, Places: m.places,
 		Health: func(_ context.Context, s *discovery.Service) web.Health {
 			return web.Health{Service: "healthy", UI: "asleep", Domains: map[string]string{
 				"root/delivery": "healthy", "root/identity": "healthy", "root/restaurant": "degraded", "org_acme/delivery": "healthy", "org_acme/restaurant": "unhealthy"}}
@@ -248,6 +248,14 @@ func TestPages(t *testing.T) {
 		{odd, 200, []string{"odd &#34;&lt;script&gt;"}, "<script>\n"},
 		{"/methods?q=purge", 200, []string{"order.purge", "hero_food · delivery", "oldsite", "1 did not say"}, "order.list"},
 		{"/s/hero_food/methods?q=create+identity", 200, []string{"1 found", "order.create"}, "oldsite"},
+		{"/s/hero_food/docs", 200, []string{"delivery.order.create", `href="#m1"`, `id="m1"`, "What to bring.", "Types", `href="/api/hero_food/manual.md"`}, "<script>\n"},
+		{"/s/weather/docs", 200, []string{"nobody listens"}, ""},
+		{"/s/hero_food/isolation", 200, []string{"hero_food_server/org_acme/delivery.sock", "var/data/hero_food/org_acme/delivery", "/hero_food/root/identity/rpc"}, ""},
+		{"/s/hero_food/ui", 404, []string{"open the inspector through hero_proxy"}, ""},
+		{"/hero_inspector/s/hero_food/ui", 200, []string{`<iframe class="frame" src="/hero_food/"`}, ""},
+		{"/s/hero_food/other", 404, nil, ""},
+		{"/api/hero_food/manual.md", 200, []string{"### `delivery.order.create`"}, "<script>alert"},
+		{"/llms.txt", 200, []string{"[Hero Food](</api/hero_food/manual.md>)", "- `delivery.order.create(dish, pieces, note)`: Order a dish"}, "<script>alert"},
 		{"/s/nothing", 404, []string{"no service nothing is running here", "hero_inspector list"}, ""},
 		{"/s/hero_food/root/nothing", 404, []string{"hero_food has no root/nothing"}, ""},
 		{"/s/hero_food/%2e%2e/delivery", 404, nil, ""},
@@ -398,5 +406,21 @@ func TestEvents(t *testing.T) {
 	}
 	if _, body := m.do(t, "GET", "/", ""); !strings.Contains(body, `data-tree="`+second+`"`) || !strings.Contains(body, "No service is running here") {
 		t.Error("the page does not follow")
+	}
+}
+
+// TestManualFile holds that the file needs no other, and lets no markup through.
+func TestManualFile(t *testing.T) {
+	text, err := web.ManualHTML(inspect.Manual{Title: hostile, Description: hostile, Sections: []inspect.Section{{Name: hostile, Methods: []inspect.MethodDoc{{Name: hostile, Anchor: "m1", Summary: hostile}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script", "src=", "<link", "url(", "ZgotmplZ"} {
+		if strings.Contains(string(text), bad) {
+			t.Errorf("the file holds %q", bad)
+		}
+	}
+	if !strings.Contains(string(text), "prefers-color-scheme") || !strings.Contains(string(text), `href="#m1"`) {
+		t.Errorf("the file is not whole: %.300s", text)
 	}
 }

@@ -14,7 +14,7 @@ const hostile = `<script>alert(1)</script>"'&{{.}}`
 // fill sets everything that can be set below v, so that a template takes each
 // of its branches.
 func fill(v reflect.Value, depth int) {
-	if depth > 8 || !v.CanSet() {
+	if depth > 8 || !v.CanSet() && v.Kind() != reflect.Struct { // an embedded struct may have a name of its own package
 		return
 	}
 	switch v.Kind() {
