@@ -23,16 +23,17 @@ func NewWatcher(opts Options) *Watcher {
 	return &Watcher{opts: opts, changed: make(chan struct{})}
 }
 
-// Run watches until ctx ends. It is called once.
+// Run watches until ctx ends and then returns nil. It is called once. The
+// first tree comes at once, by names alone; what the sockets say of themselves
+// follows as they answer, in trees of their own. Run fails only where the
+// system gives it no way to watch.
 func (w *Watcher) Run(ctx context.Context) error {
 	defer w.set(nil, true)
-	t, err := Discover(ctx, w.opts)
+	r, err := newRunner(w)
 	if err != nil {
 		return err
 	}
-	w.set(t, false)
-	<-ctx.Done()
-	return ctx.Err()
+	return r.run(ctx)
 }
 
 // Tree returns the newest tree, or nil before there is one.
