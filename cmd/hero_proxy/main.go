@@ -1,0 +1,104 @@
+// Command hero_proxy is the door to the services of a machine: HTTP to the
+// right unix socket, and nobody to what is not theirs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
+	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
+	"forge.ourworld.tf/lhumina_code/hero/sdk"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(program().Run(ctx, cli.Process()))
+}
+
+func program() cli.Program {
+	return cli.Program{
+		Name: "hero_proxy", Version: sdk.Version, Help: "lets HTTP in to the services of this machine",
+		Commands: []cli.Command{serveCommand()},
+	}
+}
+
+func serveCommand() cli.Command {
+	var listen string
+	return cli.Command{
+		Name: "serve", Args: "[--listen 127.0.0.1:9998]", Help: "answer HTTP until told to stop; hero_proc does this",
+		Flags: func(f *flag.FlagSet) {
+			f.StringVar(&listen, "listen", "127.0.0.1:9998", "`address` to listen on")
+		},
+		Run: func(ctx context.Context, c cli.Call) error {
+			env, err := sdk.ProcessEnv()
+			if err != nil {
+				return err
+			}
+			l, err := open(listen)
+			if err != nil {
+				return err
+			}
+			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
+			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Log: env.Log})
+			svc := sdk.Service{Name: "hero_proxy", Version: sdk.Version, Title: "Proxy", RootOnly: true,
+				Description: "HTTP to the right socket: services, their UIs, their domains."}
+			return sdk.Run(ctx, env, svc,
+				sdk.Task{Name: "watch", Run: watcher.Run},
+				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, l, handler) }})
+		},
+	}
+}
+
+// open listens on loopback; anything wider would let strangers in to services
+// that trust whoever reaches them.
+func open(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fault.WithHint(fault.Errorf(fault.Invalid, "--listen %s: %w", address, err), "give it as host:port, such as 127.0.0.1:9998")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fault.WithHint(fault.Errorf(fault.Denied, "--listen %s: the proxy listens on loopback only, for it knows no callers yet", address),
+			"use 127.0.0.1, and a front server with sign-in for others")
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fault.WithHint(fault.Errorf(fault.Unavailable, "listen: %w", err), "another program may have the port: choose one with --listen")
+	}
+	return l, nil
+}
+
+// grace is how long requests may take to end after the proxy was told to stop.
+const grace = 5 * time.Second
+
+// serve answers on l until ctx ends, and then ends what is in flight.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	ended := make(chan error, 1)
+	var serving sync.WaitGroup
+	serving.Go(func() { ended <- srv.Serve(l) })
+	defer serving.Wait()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := srv.Shutdown(end); errors.Is(err, context.DeadlineExceeded) {
+		return srv.Close() // streams that would go on for ever
+	}
+	return nil
+}

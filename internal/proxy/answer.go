@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"html"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/route"
+)
+
+// problem is what a program is told: RFC 9457.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitzero"`
+	Layer  string `json:"layer,omitzero"`
+}
+
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
+	body, err := json.Marshal(problem{Type: "about:blank", Title: http.StatusText(no.Status), Status: no.Status, Detail: no.Detail, Layer: layer})
+	if err != nil {
+		body = []byte(`{"type":"about:blank"}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(no.Status)
+	_, err = w.Write(body)
+	_ = err // the caller has gone; nobody is left to be told
+}
+
+// own answers what is the proxy's own: its health, and the list of services
+// that the door leads to.
+func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, &route.Refusal{Status: http.StatusMethodNotAllowed, Detail: "use GET"}, "")
+		return
+	}
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	body := `{"status":"ok","service":"hero_proxy"}`
+	if path == "/health" {
+		h.Set("Content-Type", "application/json")
+	} else {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+homeStyleHash+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		body = p.home()
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method == http.MethodGet {
+		_, err := w.Write([]byte(body))
+		_ = err // the caller has gone; nobody is left to be told
+	}
+}
+
+const homeStyle = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}` +
+	`h1{font-size:1.4rem}ul{list-style:none;padding:0}li{padding:.6rem 0;border-bottom:1px solid #8884}` +
+	`a{font-weight:600;text-decoration:none}p{margin:0;opacity:.75}`
+
+// homeStyleHash is the SHA-256 of homeStyle in base64, held by a test.
+const homeStyleHash = "CiJfKA6ZzkTSHxpLK8NUsnn9p5+78z5jeV/jwCTpWhc="
+
+// home is the page that lists the services.
+func (p *Proxy) home() string {
+	var b strings.Builder
+	b.WriteString(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
+		`<title>Services</title><style>` + homeStyle + `</style></head><body><h1>Services</h1><ul>`)
+	tree := p.opts.Tree()
+	n := 0
+	if tree != nil {
+		for _, s := range tree.Services {
+			name, title, text := s.Name.String(), s.Name.String(), ""
+			if s.Manifest != nil {
+				text = s.Manifest.Description
+				if s.Manifest.Title != "" {
+					title = s.Manifest.Title
+				}
+			}
+			n++
+			b.WriteString("<li>")
+			if s.UI != nil {
+				b.WriteString(`<a href="/` + name + `/">` + html.EscapeString(title) + "</a>")
+			} else {
+				b.WriteString("<strong>" + html.EscapeString(title) + "</strong>")
+			}
+			b.WriteString("<p>" + html.EscapeString(text) + "</p></li>")
+		}
+	}
+	if n == 0 {
+		b.WriteString("<li><p>No service runs yet.</p></li>")
+	}
+	b.WriteString("</ul></body></html>\n")
+	return b.String()
+}

@@ -1,0 +1,341 @@
+// Package proxy is the door to the services of a machine: HTTP to the unix
+// socket that a URL means, and back, as the bytes that came.
+//
+// Where a request goes is decided by package route on the tree of package
+// discovery; nothing is looked up on the disk. Streams pass unbuffered both
+// ways, and so do upgraded connections. What only a proxy may say of a request
+// (who calls, from where, below which prefix) is taken off what comes from
+// outside, in every spelling, and set anew.
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/route"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
+)
+
+// Inspector is the service that bridges agents, and that shows what runs.
+const Inspector = "hero_inspector"
+
+// Options say what a Proxy knows. Places and Tree are needed.
+type Options struct {
+	Places layout.Places
+	// Tree returns the sockets folder as it is now, nil where that is not
+	// known yet.
+	Tree func() *discovery.Tree
+	// Hosts are the names, beside those of loopback, by which the proxy may be
+	// asked; a page that makes the browser ask by another name is refused.
+	Hosts []string
+	Log   *slog.Logger // nil discards
+}
+
+// Proxy is the handler. It is safe for concurrent use.
+type Proxy struct {
+	opts    Options
+	log     *slog.Logger
+	reverse *httputil.ReverseProxy
+	cross   *http.CrossOriginProtection
+	sockets pool
+}
+
+// New returns a Proxy. It opens nothing until it is asked.
+func New(opts Options) *Proxy {
+	p := &Proxy{opts: opts, log: opts.Log, cross: http.NewCrossOriginProtection()}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite:       rewrite,
+		Transport:     &p.sockets,
+		FlushInterval: -1, // a stream is worth nothing in a buffer
+		ErrorLog:      slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorHandler:  p.failed,
+		ModifyResponse: func(r *http.Response) error {
+			if to := target(r.Request.Context()); to.Successor != "" {
+				r.Header.Set("Deprecation", "true")
+				r.Header.Add("Link", "<"+to.Successor+`>; rel="successor-version"`)
+			}
+			return nil
+		},
+	}
+	return p
+}
+
+// Close gives the connections to the sockets back.
+func (p *Proxy) Close() { p.sockets.close() }
+
+// ServeHTTP answers one request.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if refusal := p.admit(r); refusal != nil {
+		refuse(w, refusal, "")
+		return
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if path == "/" || path == "/health" {
+		p.own(w, r, path)
+		return
+	}
+	to, refusal := route.Resolve(p.opts.Tree(), path)
+	if refusal != nil {
+		refuse(w, refusal, "")
+		return
+	}
+	if to.Redirect != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if r.URL.RawQuery != "" {
+			to.Redirect += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", to.Redirect)
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	}
+	if to.Layer == route.Agent || to.Layer == route.Machine {
+		if refusal := p.bridge(to, r); refusal != nil {
+			refuse(w, refusal, to.Layer.String())
+			return
+		}
+	}
+	if to.Socket == nil {
+		refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "there is no socket to ask"}, to.Layer.String())
+		return
+	}
+	socket, err := p.opts.Places.Socket(to.Socket.Rel)
+	if err != nil {
+		refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "the socket's path is not one"}, to.Layer.String())
+		return
+	}
+	// Otherwise net/http reads all of the body before it sends any answer.
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
+		p.log.Debug("streams pass one way at a time", "error", err)
+	}
+	ctx := context.WithValue(r.Context(), hopKey{}, &hop{Route: to, path: socket})
+	p.reverse.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// admit refuses what no browser may be made to send, and what is no request to
+// this server.
+func (p *Proxy) admit(r *http.Request) *route.Refusal {
+	if r.Method == http.MethodConnect || !strings.HasPrefix(r.RequestURI, "/") {
+		return &route.Refusal{Status: http.StatusBadRequest, Detail: "ask for a path, not for a server"}
+	}
+	if !p.known(r.Host) {
+		return &route.Refusal{Status: http.StatusMisdirectedRequest, Detail: "this is not the server of that name"}
+	}
+	if err := p.cross.Check(r); err != nil {
+		return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
+	}
+	// A browser sends upgrades as GET, from whatever page.
+	if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Upgrade") != "" {
+		if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
+			return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
+		}
+	}
+	return nil
+}
+
+// known reports whether the proxy answers to the name. A page whose name was
+// made to mean this machine keeps its own name in Host, and is refused.
+func (p *Proxy) known(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	if ip := net.ParseIP(name); ip != nil && ip.IsLoopback() {
+		return true
+	}
+	for _, h := range p.opts.Hosts {
+		if strings.EqualFold(h, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// bridge leads an agent's request to the inspector, which speaks MCP.
+func (p *Proxy) bridge(to *route.Route, r *http.Request) *route.Refusal {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet && r.Method != http.MethodDelete {
+		return &route.Refusal{Status: http.StatusMethodNotAllowed, Detail: "MCP is spoken with POST"}
+	}
+	name, err := layout.ParseService(Inspector)
+	if err != nil {
+		return &route.Refusal{Status: http.StatusBadGateway, Detail: err.Error()}
+	}
+	s := p.opts.Tree().Service(name)
+	if s == nil || s.UI == nil {
+		return &route.Refusal{Status: http.StatusBadGateway, Detail: Inspector + ", which speaks MCP for all services, does not run"}
+	}
+	to.Socket = s.UI
+	return nil
+}
+
+// hop is where one request goes, for the functions that only see requests.
+type hop struct {
+	*route.Route
+	path string // of the socket, absolute
+}
+
+type hopKey struct{}
+
+func target(ctx context.Context) *hop {
+	h, _ := ctx.Value(hopKey{}).(*hop)
+	return h
+}
+
+// rewrite makes the request that the socket gets.
+func rewrite(pr *httputil.ProxyRequest) {
+	to := target(pr.In.Context())
+	out := pr.Out
+	cleanse(out.Header)
+	out.URL.Scheme, out.URL.Host = "http", "hero"
+	// The bytes as they came: what decodes and encodes again changes them.
+	if strings.HasPrefix(to.Path, "//") { // would be read as a server's name
+		path, err := url.PathUnescape(to.Path)
+		_ = err // route took no path with a broken escape
+		out.URL.Path, out.URL.RawPath = path, to.Path
+	} else {
+		out.URL.Opaque = to.Path
+	}
+	out.URL.RawQuery = pr.In.URL.RawQuery
+	out.Host = pr.In.Host
+	pr.SetXForwarded()
+	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	if to.Prefix != "" {
+		out.Header.Set("X-Forwarded-Prefix", to.Prefix)
+	}
+	contextHeader(out.Header, to)
+	if !plain(out.Header.Get("X-Request-Id"), 128) {
+		out.Header.Set("X-Request-Id", rand.Text())
+	}
+	if tp := out.Header.Get("Traceparent"); tp != "" && !plain(tp, 64) {
+		out.Header.Del("Traceparent")
+	}
+}
+
+// contextHeader keeps the caller's context where it says one: a domain's
+// socket refuses a call that means another. An older service has no other way
+// to learn it.
+func contextHeader(h http.Header, to *hop) {
+	values := h["X-Hero-Context"]
+	if len(values) > 1 {
+		h["X-Hero-Context"] = []string{"ambiguous!"} // no context has such a name: refused by whoever reads it
+		return
+	}
+	if len(values) == 0 && to.Layer == route.Domain {
+		h.Set("X-Hero-Context", to.Context.String())
+	}
+}
+
+// plain reports whether s is one word of printable ASCII.
+func plain(s string, most int) bool {
+	if s == "" || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == ',' {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanse takes off what only this proxy may say, in any spelling that some
+// server takes for it: names with an underscore reach many as the same name.
+func cleanse(h http.Header) {
+	for name := range h {
+		lower := strings.ToLower(name)
+		switch {
+		case strings.Contains(name, "_"),
+			strings.HasPrefix(lower, "x-forwarded"), lower == "forwarded", lower == "x-real-ip",
+			lower == "x-original-url", lower == "x-rewrite-url",
+			strings.HasPrefix(lower, "x-hero-") && lower != "x-hero-context",
+			strings.HasPrefix(lower, "x-client-cert"), strings.HasPrefix(lower, "x-ssl-"),
+			strings.HasPrefix(lower, "tailscale-"), lower == "authorization", lower == "proxy-authorization":
+			delete(h, name)
+		}
+	}
+}
+
+// failed answers for a socket that did not.
+func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	to := target(r.Context())
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the caller has gone
+	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		refuse(w, &route.Refusal{Status: http.StatusRequestEntityTooLarge, Detail: large.Error()}, to.Layer.String())
+		return
+	}
+	p.log.Warn("a socket did not answer", "socket", to.Socket.Rel, "error", err)
+	detail := "its socket does not answer"
+	switch fault.Of(err) {
+	case fault.NotFound:
+		detail = "its socket is gone"
+	case fault.Unavailable:
+		detail = "nobody listens on its socket"
+	}
+	name := "it"
+	if to.Service != nil {
+		name = to.Service.Name.String()
+	}
+	refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: name + ": " + detail}, to.Layer.String())
+}
+
+// pool keeps the connections to each socket, and lets go of those to a socket
+// that was replaced. It is the transport of all requests.
+type pool struct {
+	mu    sync.Mutex // guards conns
+	conns map[string]*pooled
+}
+
+type pooled struct {
+	id        unixsock.ID
+	transport *http.Transport
+}
+
+// RoundTrip sends a request to the socket of its hop.
+func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
+	to := target(r.Context())
+	return p.transport(to.path, to.Socket.ID).RoundTrip(r)
+}
+
+func (p *pool) transport(path string, id unixsock.ID) *http.Transport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.conns[path]
+	if c != nil && c.id == id {
+		return c.transport
+	}
+	if c != nil {
+		c.transport.CloseIdleConnections()
+	}
+	if p.conns == nil {
+		p.conns = make(map[string]*pooled)
+	}
+	c = &pooled{id: id, transport: unixsock.Transport(path)}
+	p.conns[path] = c
+	return c.transport
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.transport.CloseIdleConnections()
+	}
+}
