@@ -5,6 +5,7 @@ package health
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
@@ -42,7 +43,7 @@ type ContextReport struct {
 
 // DomainReport is the health of one domain in one context.
 type DomainReport struct {
-	Name  string `json:"name"`
+	Name string `json:"name"`
 	Layer
 }
 
@@ -62,7 +63,75 @@ type Options struct {
 	Log     *slog.Logger  // nil logs nothing
 }
 
-// Probe asks every layer of s, all at the same time.
+// slowShare is the part of the timeout after which an answer is slow.
+const slowShare = 2
+
+// maxAtOnce is how many layers of one service are asked at the same time.
+const maxAtOnce = 32
+
+// Probe asks every layer of s, many at the same time, and returns after about
+// twice the timeout at the latest for a service of a few dozen domains, of
+// which each hangs.
 func Probe(ctx context.Context, opts Options, s *discovery.Service) Report {
-	return Report{Service: s.Name.String(), Word: Unknown, Main: Layer{Word: Unknown}, UI: Layer{Word: Unknown}}
+	if opts.Timeout <= 0 {
+		opts.Timeout = 2 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &prober{opts: opts, service: s, turn: make(chan struct{}, maxAtOnce)}
+	r := Report{Service: s.Name.String(), Contexts: make([]ContextReport, len(s.Contexts))}
+	var wg sync.WaitGroup
+	p.start(ctx, &wg, &r.Main, p.main)
+	p.start(ctx, &wg, &r.UI, p.ui)
+	for i, c := range s.Contexts {
+		r.Contexts[i] = ContextReport{Name: c.Name.String(), Domains: make([]DomainReport, len(c.Domains))}
+		for j, d := range c.Domains {
+			out := &r.Contexts[i].Domains[j]
+			out.Name = d.Name.String()
+			p.start(ctx, &wg, &out.Layer, func(ctx context.Context) Layer { return p.domain(ctx, c, d) })
+		}
+	}
+	wg.Wait()
+	r.Word = r.worst()
+	if r.Word != Healthy && r.Word != Asleep {
+		opts.Log.Debug("service is not healthy", "service", r.Service, "word", r.Word)
+	}
+	return r
+}
+
+// rank orders the words: the greatest is the worst.
+func (w Word) rank() int {
+	switch w {
+	case Unhealthy:
+		return 6
+	case Degraded:
+		return 5
+	case Starting:
+		return 4
+	case Unknown:
+		return 3
+	case Healthy:
+		return 2
+	case Asleep:
+		return 1
+	}
+	return 0
+}
+
+// worst returns the word of the worst layer. A UI that sleeps is well.
+func (r *Report) worst() Word {
+	worst := r.Main.Word
+	take := func(w Word) {
+		if w.rank() > worst.rank() {
+			worst = w
+		}
+	}
+	take(r.UI.Word)
+	for _, c := range r.Contexts {
+		for _, d := range c.Domains {
+			take(d.Word)
+		}
+	}
+	return worst
 }
