@@ -4,6 +4,8 @@ go 1.26.0
 
 require forge.ourworld.tf/lhumina_code/hero v0.0.0
 
+require github.com/fsnotify/fsnotify v1.10.1 // indirect
+
 require (
 	connectrpc.com/connect v1.21.1
 	github.com/Microsoft/go-winio v0.6.2 // indirect
