@@ -39,19 +39,50 @@ var house = map[string]pkg{
 	"fault":               {layer: 0},
 	"internal/json":       {layer: 0, third: []string{"github.com/go-json-experiment/json"}},
 	"internal/atomicfile": {layer: 0},
+	"internal/machine":    {layer: 0},
 	"layout":              {layer: 1},
 	"internal/unixsock":   {layer: 1, third: []string{"golang.org/x/sys"}},
+	"internal/unit":       {layer: 1, third: []string{"github.com/pelletier/go-toml/v2"}},
 	"jsonrpc":             {layer: 2},
-	"jsonrpc/jsonrpctest": {layer: 3},
 	"openrpc":             {layer: 2, third: []string{"github.com/santhosh-tekuri/jsonschema/v6"}, same: []string{"jsonrpc"}},
-	"manifest":            {layer: 3},
 	"store":               {layer: 2, third: []string{"modernc.org/sqlite"}},
+	"internal/osproc":     {layer: 2, third: []string{"golang.org/x/sys"}},
+	"internal/logs":       {layer: 2, third: []string{"golang.org/x/sys"}},
+	"jsonrpc/jsonrpctest": {layer: 3},
+	"manifest":            {layer: 3},
+	"internal/supervisor": {layer: 3, third: []string{"modernc.org/sqlite"}},
+	"discovery":           {layer: 4, third: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"sdk":                 {layer: 5, third: []string{"golang.org/x/sys"}},
+	"internal/health":     {layer: 5},
+	"internal/inspect":    {layer: 5},
+	"internal/route":      {layer: 5},
 	"sdk/sdktest":         {layer: 6},
 	"models/identity":     {layer: 6},
+	"internal/proxy":      {layer: 6},
+	"internal/web":        {layer: 6},
+	"internal/procd":      {layer: 7},
+	"internal/cli":        {layer: 7},
+	"cmd/hero_proc":       {layer: 9},
+	"cmd/hero_inspector":  {layer: 9},
+	"cmd/hero_proxy":      {layer: 9},
 
-	"examples/hero_food/restaurant": {layer: 6},
-	"examples/hero_food/delivery":   {layer: 7},
+	"internal/inspect/client": {layer: 6},
+
+	"examples/hero_food/restaurant": {layer: 7},
+	"examples/hero_food/delivery":   {layer: 8},
+	"examples/hero_food/demo":       {layer: 9},
+	"examples/hero_food/ui":         {layer: 9},
+	"examples/hero_food":            {layer: 10},
+
+	"rhai/failure":     {layer: 2},
+	"rhai/value":       {layer: 1},
+	"rhai/syntax":      {layer: 1},
+	"rhai/operator":    {layer: 3},
+	"rhai/native":      {layer: 3},
+	"rhai/stdlib":      {layer: 4},
+	"rhai/interp":      {layer: 5},
+	"rhai":             {layer: 6},
+	"rhai/conformance": {layer: 7},
 }
 
 // publicMayImport are the private packages that public ones are made of.
@@ -72,7 +103,7 @@ var owners = []struct {
 	{"net.ListenUnix", []string{"internal/unixsock"}, "a socket appears whole, and only in a folder of its owner"},
 	{"net.DialUnix", []string{"internal/unixsock"}, "a path may be long, or hold a NUL byte that cuts it"},
 	{"os.Exit", []string{"cmd/", "sdk", "rhai/conformance"}, "only main ends the process"},
-	{"os.Args", []string{"cmd/", "sdk", "rhai/conformance"}, "only main reads the command line"},
+	{"os.Args", []string{"cmd/", "internal/cli", "sdk", "rhai/conformance"}, "only main reads the command line"},
 	{"os.Getenv", []string{"cmd/", "internal/cli", "sdk"}, "only main reads the environment"},
 	{"os.Environ", []string{"cmd/", "internal/cli", "sdk"}, "only main reads the environment"},
 	{"slog.Default", nil, "loggers are passed in"},
@@ -85,7 +116,10 @@ var pure = []string{"layout", "internal/machine", "internal/route", "internal/ac
 var long = map[string]string{}
 
 // large are the packages that may be larger than the budget, each with why.
-var large = map[string]string{}
+var large = map[string]string{
+	"rhai/interp": "one closure for each kind of expression: splitting it would part what belongs together",
+	"rhai/syntax": "the whole grammar",
+}
 
 // fixed are the exported variables that Go has no constant for.
 var fixed = map[string]bool{"Root": true}

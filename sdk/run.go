@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -117,6 +118,7 @@ func (r *running) close(serving *server) error {
 	for err := range results {
 		errs = append(errs, err)
 	}
+	os.Remove(filepath.Dir(r.env.Places.ContextFolder(r.name, layout.Root))) // stays if something else is in it
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stop %s: %w", r.name, err)
 	}

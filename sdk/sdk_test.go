@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -336,7 +337,7 @@ func TestContextsComeAndGo(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	left, err := filepath.Glob(filepath.Join(places.Sockets, "*.sock"))
+	left, err := filepath.Glob(filepath.Join(places.Sockets, "[^.]*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("after the end: %v, %v", left, err)
 	}
@@ -531,5 +532,25 @@ func TestStreamOfTheUIEnds(t *testing.T) {
 	}
 	if err := <-ended; err == nil {
 		t.Error("the stream did not learn that it ends")
+	}
+}
+
+// The kernel takes 107 bytes of a socket's path; a home may lie deeper.
+func TestPathsOfAnyLength(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a way to longer paths")
+	}
+	places := sdktest.Home(t)
+	places.Home = filepath.Join(places.Home, strings.Repeat("long/", 60))
+	places.Sockets = filepath.Join(places.Home, "var", "sockets")
+	ctx := sdktest.Start(t, places, service(), domain(nil), ui())
+	makeContext(t, ctx, "org_acme")
+	c, err := sdk.Dial(ctx, "hero_notes", "org_acme", "notes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, err := sdk.Invoke[whoResult](ctx, c, "who", nil); err != nil || got.Context != "org_acme" {
+		t.Errorf("over a path of %d bytes: %+v, %v", len(places.Sockets), got, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -78,6 +79,10 @@ func (t *tenancy) stop(grace time.Duration) error {
 		wg.Go(func() { errs[i] = errors.Join(e.server.stop(grace, grace), e.tenant.closeBoth(e.instance)) })
 	}
 	wg.Wait()
+	if len(t.domains) > 0 {
+		e := t.domains[0]
+		os.Remove(e.service.env.Places.ContextFolder(e.service.name, t.name)) // stays if something else is in it
+	}
 	return errors.Join(errs...)
 }
 
