@@ -74,7 +74,7 @@ func (s *Size) UnmarshalText(b []byte) error {
 			continue
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || v < 0 || v*z.factor > 1<<60 {
+		if err != nil || !(v >= 0 && v*z.factor <= 1<<60) {
 			break
 		}
 		*s = Size(v * z.factor)
