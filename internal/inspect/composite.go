@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -119,9 +120,9 @@ func (c *composite) document(s *discovery.Service) (*openrpc.Document, error) {
 	if info.Version == "" {
 		info.Version = "0" // which the specification requires
 	}
-	for _, domain := range sorted(c.versions) {
+	for _, domain := range Sorted(c.versions) {
 		var said []string
-		for _, name := range sorted(c.versions[domain]) {
+		for _, name := range Sorted(c.versions[domain]) {
 			said = append(said, fmt.Sprintf("%s in %s", c.versions[domain][name], name))
 		}
 		info.Description = strings.TrimSpace(info.Description + "\n\nThe version of " + domain + " differs: " + strings.Join(said, ", ") + ".")
@@ -153,4 +154,27 @@ func serverOf(p Place) openrpc.Server {
 		name = p.Service.String()
 	}
 	return openrpc.Server{Name: name, URL: url + "/rpc"}
+}
+
+// Parts returns the documents that typed clients are written from: each domain
+// once, or the service itself, without a name. Domains that do not answer are
+// left out; the error says why none is left.
+func (in *Inspector) Parts(ctx context.Context, s *discovery.Service) ([]openrpc.Part, error) {
+	places := parts(s)
+	docs, errs := in.Documents(ctx, places)
+	var out []openrpc.Part
+	for i, p := range places {
+		if errs[i] != nil {
+			continue
+		}
+		part := openrpc.Part{Name: p.Domain, Document: plain(docs[i])}
+		if p.Domain == "" && len(places) > 1 {
+			part.Name = p.Service.String()
+		}
+		out = append(out, part)
+	}
+	if len(out) == 0 {
+		return nil, fault.Errorf(fault.Unavailable, "%s does not say what it serves: %w", s.Name, errors.Join(errs...))
+	}
+	return out, nil
 }

@@ -78,7 +78,7 @@ func ManualOf(d *openrpc.Document) Manual {
 	}
 	slices.SortStableFunc(out.Sections, func(a, b Section) int { return boolCompare(a.Name != "", b.Name != "") })
 	if d.Components != nil {
-		for _, name := range sorted(d.Components.Schemas) {
+		for _, name := range Sorted(d.Components.Schemas) {
 			out.Schemas = append(out.Schemas, schemaDoc(d, name))
 		}
 	}

@@ -25,6 +25,7 @@ type Shape struct {
 	Items      json.Value            // of an array
 	Values     json.Value            // of an object used as a map
 	Properties []Property            // of an object, in the document's order
+	Nullable   bool                  // the type may be null besides
 	Either     []json.Value          // anyOf and oneOf
 	All        []json.Value          // allOf
 	raw        map[string]json.Value // the members
@@ -78,6 +79,7 @@ func (s *Shape) read() {
 		words = []string{textOf(s.raw["type"])}
 	}
 	for _, w := range words {
+		s.Nullable = s.Nullable || w == "null" && len(words) > 1
 		if s.Type == "" || s.Type == "null" {
 			s.Type = w
 		}

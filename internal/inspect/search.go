@@ -44,9 +44,7 @@ func (in *Inspector) Search(ctx context.Context, t *discovery.Tree, only *discov
 	var places []Place
 	contexts := map[string][]string{}
 	for _, s := range services {
-		for _, p := range parts(s) {
-			places = append(places, p)
-		}
+		places = append(places, parts(s)...)
 		for _, d := range domainsOf(s) {
 			contexts[s.Name.String()+"/"+d.Name] = d.Contexts
 		}

@@ -105,7 +105,7 @@ func domainsOf(s *discovery.Service) []DomainView {
 		}
 	}
 	out := []DomainView{}
-	for _, name := range sorted(byName) {
+	for _, name := range Sorted(byName) {
 		out = append(out, *byName[name])
 	}
 	return out
@@ -123,4 +123,5 @@ func Overview(t *discovery.Tree) []View {
 	return out
 }
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+// Sorted returns the names of m in order.
+func Sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -12,6 +12,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/inspect/client"
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
@@ -83,6 +84,7 @@ func Inspector(opts InspectorOptions) http.Handler {
 	mux.HandleFunc("GET /api/services", in.apiServices)
 	mux.HandleFunc("GET /api/{service}/openrpc.json", in.apiComposite)
 	mux.HandleFunc("GET /api/{service}/manual.md", in.apiManual)
+	mux.HandleFunc("GET /api/{service}/client/{language}", in.apiClient)
 	mux.HandleFunc("GET /llms.txt", in.apiIndex)
 	mux.HandleFunc("GET /", in.page(func(*visit) (string, any, error) {
 		return "", nil, fault.Errorf(fault.NotFound, "there is no such page")
@@ -242,6 +244,31 @@ func (in *inspector) apiManual(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
 	_, _ = w.Write(inspect.ManualOf(doc).Markdown()) // a reader that has gone is no fault of ours
+}
+
+// apiClient answers with a typed client of a service.
+func (in *inspector) apiClient(w http.ResponseWriter, r *http.Request) {
+	tree, _ := in.current()
+	v := &visit{Request: r, tree: tree}
+	s, err := v.find()
+	if err != nil {
+		in.answer(w, r, nil, err)
+		return
+	}
+	parts, err := in.opts.Inspect.Parts(r.Context(), s)
+	if err != nil {
+		in.answer(w, r, nil, err)
+		return
+	}
+	language := r.PathValue("language")
+	text, err := client.Write(language, client.Source{Service: s.Name.String(), Parts: parts})
+	if err != nil {
+		in.answer(w, r, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+client.FileName(language, s.Name.String())+`"`)
+	_, _ = w.Write(text) // a reader that has gone is no fault of ours
 }
 
 // apiIndex answers with an llms.txt of all services that say what they serve.

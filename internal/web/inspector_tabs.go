@@ -7,6 +7,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/inspect/client"
 )
 
 // docsPage is a service's manual.
@@ -15,6 +16,7 @@ type docsPage struct {
 	Manual      inspect.Manual
 	MarkdownURL string
 	SpecURL     string
+	Clients     []link
 	Trouble     string
 }
 
@@ -28,6 +30,9 @@ func (in *inspector) docs(v *visit, s *discovery.Service) (string, any, error) {
 		return "docs", p, nil
 	}
 	p.Manual = inspect.ManualOf(doc)
+	for _, language := range client.Languages() {
+		p.Clients = append(p.Clients, link{Name: language, URL: v.url("api", s.Name.String(), "client", language)})
+	}
 	return "docs", p, nil
 }
 

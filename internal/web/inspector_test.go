@@ -255,6 +255,8 @@ func TestPages(t *testing.T) {
 		{"/hero_inspector/s/hero_food/ui", 200, []string{`<iframe class="frame" src="/hero_food/"`}, ""},
 		{"/s/hero_food/other", 404, nil, ""},
 		{"/api/hero_food/manual.md", 200, []string{"### `delivery.order.create`"}, "<script>alert"},
+		{"/api/hero_food/client/go", 200, []string{"package herofood", "func (d Delivery) OrderCreate(ctx context.Context, params DeliveryOrderCreateParams) (Order, error)"}, ""},
+		{"/api/hero_food/client/cobol", 501, []string{"typescript"}, ""},
 		{"/llms.txt", 200, []string{"[Hero Food](</api/hero_food/manual.md>)", "- `delivery.order.create(dish, pieces, note)`: Order a dish"}, "<script>alert"},
 		{"/s/nothing", 404, []string{"no service nothing is running here", "hero_inspector list"}, ""},
 		{"/s/hero_food/root/nothing", 404, []string{"hero_food has no root/nothing"}, ""},
