@@ -103,7 +103,11 @@ func (a *asker) interview(ctx context.Context, w want) evidence {
 	t.http.IdleConnTimeout = time.Second // of one whose question was given up meanwhile
 	defer t.close()
 	t.evidence = e
-	if err := t.identify(ctx); err != nil {
+	err = t.identify(ctx)
+	if errors.Is(err, io.EOF) && ctx.Err() == nil {
+		err = t.identify(ctx) // perhaps it was about to end
+	}
+	if err != nil {
 		t.evidence = a.failed(ctx, t.evidence, err)
 	}
 	return t.evidence
@@ -126,19 +130,16 @@ func (a *asker) failed(ctx context.Context, e evidence, err error) evidence {
 	switch {
 	case ctx.Err() != nil:
 		e.state, e.fault = Hang, fmt.Sprintf("it accepts connections and does not answer within %v", a.timeout)
-	case brokeOff(err):
-		e.state, e.fault = Hang, "it closes connections without an answer"
+	case errors.Is(err, syscall.ECONNREFUSED), fault.Of(err) == fault.NotFound:
+		return a.refused(err)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrUnexpectedEOF):
+		e.state, e.fault = Hang, "it breaks connections off before it has answered"
 	default:
+		// Something else came back, or, twice, it read the question and hung
+		// up, as Redis does.
 		e.state = NonRPC
 	}
 	return e
-}
-
-// brokeOff reports whether the other side went away, which says nothing of
-// what it speaks.
-func brokeOff(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // interviewer asks one socket, over as few connections as it lets one.

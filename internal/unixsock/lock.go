@@ -34,7 +34,7 @@ func Lock(path string) (*FileLock, error) {
 		}
 		return nil, fault.Errorf(fault.Conflict, "%s is held by %s", path, holder(f))
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
