@@ -39,7 +39,10 @@ type Options struct {
 	// Hosts are the names, beside those of loopback, by which the proxy may be
 	// asked; a page that makes the browser ask by another name is refused.
 	Hosts []string
-	Log   *slog.Logger // nil discards
+	// MaxBody is the largest call, in bytes, that is passed on; 0 is 4 MiB.
+	// What goes to a UI is not bounded here.
+	MaxBody int64
+	Log     *slog.Logger // nil discards
 }
 
 // Proxy is the handler. It is safe for concurrent use.
@@ -116,17 +119,25 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "the socket's path is not one"}, to.Layer.String())
 		return
 	}
+	r = r.WithContext(context.WithValue(r.Context(), hopKey{}, &hop{Route: to, path: socket}))
+	if refusal := p.judge(to, r); refusal != nil {
+		w.Header().Set("Connection", "close") // what is left of the request is not read
+		refuse(w, refusal, to.Layer.String())
+		return
+	}
 	// Otherwise net/http reads all of the body before it sends any answer.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
 		p.log.Debug("streams pass one way at a time", "error", err)
 	}
-	ctx := context.WithValue(r.Context(), hopKey{}, &hop{Route: to, path: socket})
-	p.reverse.ServeHTTP(w, r.WithContext(ctx))
+	p.reverse.ServeHTTP(w, r)
 }
 
 // admit refuses what no browser may be made to send, and what is no request to
 // this server.
 func (p *Proxy) admit(r *http.Request) *route.Refusal {
+	if r.Proto != "HTTP/1.1" && r.Proto != "HTTP/1.0" && r.Proto != "HTTP/2.0" {
+		return &route.Refusal{Status: http.StatusHTTPVersionNotSupported, Detail: "speak HTTP/1.1 or HTTP/2"}
+	}
 	if r.Method == http.MethodConnect || !strings.HasPrefix(r.RequestURI, "/") {
 		return &route.Refusal{Status: http.StatusBadRequest, Detail: "ask for a path, not for a server"}
 	}
@@ -211,7 +222,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	} else {
 		out.URL.Opaque = to.Path
 	}
-	out.URL.RawQuery = pr.In.URL.RawQuery
+	out.URL.RawQuery, out.URL.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
 	out.Host = pr.In.Host
 	pr.SetXForwarded()
 	out.Header.Set("X-Forwarded-Host", pr.In.Host)
@@ -276,10 +287,6 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	to := target(r.Context())
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the caller has gone
-	}
-	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		refuse(w, &route.Refusal{Status: http.StatusRequestEntityTooLarge, Detail: large.Error()}, to.Layer.String())
-		return
 	}
 	p.log.Warn("a socket did not answer", "socket", to.Socket.Rel, "error", err)
 	detail := "its socket does not answer"

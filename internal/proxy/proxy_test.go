@@ -124,18 +124,18 @@ func TestForwardsWhatCame(t *testing.T) {
 		{"GET", "/hero_food//double", "GET //double\n"},
 		{"GET", "/hero_food/x|y", "GET /x|y\n"},
 		{"POST", "/hero_food/rpc", "POST /rpc\n"},
-		{"POST", "/hero_food/root/delivery/rpc", "POST /rpc\n"},
+		{"POST", "/hero_food/root/delivery/rpc?method=x", "POST /rpc\n"},
 		{"GET", "/hero_food/root/delivery/openrpc.json?version=1.3.2", "GET /openrpc.json?version=1.3.2\n"},
 	} {
-		resp, body := f.do(c.method, c.path, "the body")
-		if resp.StatusCode != 200 || !strings.HasPrefix(body, c.has) || !strings.HasSuffix(body, "\nthe body") {
+		resp, body := f.do(c.method, c.path, "the body", "Content-Type", "application/json")
+		if resp.StatusCode != 200 || !strings.HasPrefix(body, c.has) || c.method == "POST" && !strings.HasSuffix(body, "\nthe body") {
 			t.Errorf("%s %s: %d %s; want %s", c.method, c.path, resp.StatusCode, body, c.has)
 		}
 	}
 	if resp, _ := f.do("GET", "/hero_food?a=b", ""); resp.StatusCode != 308 || resp.Header.Get("Location") != "/hero_food/?a=b" {
 		t.Errorf("without its slash: %d to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
-	resp, _ := f.do("POST", "/hero_food_server/rpc", "{}")
+	resp, _ := f.do("POST", "/hero_food_server/rpc", "{}", "Content-Type", "application/json")
 	if resp.Header.Get("Deprecation") == "" || !strings.Contains(resp.Header.Get("Link"), "</hero_food/rpc>") {
 		t.Errorf("an older URL is not told to be one: %v", resp.Header)
 	}
@@ -144,7 +144,7 @@ func TestForwardsWhatCame(t *testing.T) {
 func TestHeadersThatOnlyTheProxySets(t *testing.T) {
 	f := newFixture(t)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
-	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}",
+	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", "Content-Type", "application/json",
 		"X-Hero-User", "root", "x-hero-claims", "all", "X_Hero_User", "root", "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Prefix", "/evil",
 		"Forwarded", "for=6.6.6.6", "X-Real-Ip", "6.6.6.6", "X-Original-Url", "/", "Authorization", "Bearer t",
 		"Connection", "X-Forwarded-Proto, X-Request-Id", "X-Request-Id", "r-1", "Traceparent", "00-a-b-01")
@@ -167,15 +167,15 @@ func TestContextHeaderArrives(t *testing.T) {
 	f := newFixture(t)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
 	for given, want := range map[string]string{"": "root", "root": "root", "org_acme": "org_acme", "0": "0"} {
-		var header []string
+		header := []string{"Content-Type", "application/json"}
 		if given != "" {
-			header = []string{"X-Hero-Context", given}
+			header = append(header, "X-Hero-Context", given)
 		}
 		if _, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", header...); !strings.Contains(body, "X-Hero-Context: "+want+"\r") {
 			t.Errorf("%q arrives as\n%s\nwant %s", given, body, want)
 		}
 	}
-	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", "X-Hero-Context", "root", "X-Hero-Context", "org_acme")
+	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", "Content-Type", "application/json", "X-Hero-Context", "root", "X-Hero-Context", "org_acme")
 	if strings.Contains(body, "X-Hero-Context: root") || strings.Contains(body, "X-Hero-Context: org_acme") {
 		t.Errorf("one of two contexts was picked:\n%s", body)
 	}
@@ -192,7 +192,12 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"GET", "/nobody/", nil, 404, "there is no service"},
 		{"GET", "/hero_food/../x", nil, 400, "dots"},
-		{"POST", "/hero_food/root/delivery/rpc", nil, 502, `"layer":"domain"`},
+		{"POST", "/hero_food/root/delivery/rpc", []string{"Content-Type", "application/json"}, 502, `"layer":"domain"`},
+		{"POST", "/hero_food/root/delivery/rpc", []string{"Content-Type", "text/plain"}, 415, "application/json"},
+		{"POST", "/hero_food/root/delivery/rpc", nil, 415, "application/json"},
+		{"POST", "/hero_food/root/delivery/rpc", []string{"Content-Type", "application/json", "Content-Encoding", "gzip"}, 415, "not encoded"},
+		{"GET", "/hero_food/root/delivery/rpc", nil, 405, "POST"},
+		{"POST", "/hero_food/root/delivery/openrpc.json", nil, 405, "GET"},
 		{"GET", "/hero_food/health", nil, 502, `"layer":"service"`},
 		{"GET", "/hero_food/", []string{"Host", "evil.example"}, 421, "not the server"},
 		{"GET", "/hero_food/", []string{"Host", "127.0.0.1.evil.example:80"}, 421, "not the server"},
