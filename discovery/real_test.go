@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +114,27 @@ func TestSplitBrain(t *testing.T) {
 	if tree := m.discover(); tree.Services[0].Split != nil {
 		t.Errorf("parent and child are taken for rivals: %v", tree.Services[0].Split)
 	}
+}
+
+// A process that is killed leaves its sockets as they are: nothing changes in
+// the folder.
+func TestKilled(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: the end of another process is told on Linux alone")
+	}
+	m := newMachine(t)
+	one, killOne := m.peer("food.sock", "food_server/org/a.sock")
+	two, killTwo := m.peer("food_server/root/a.sock")
+	pids := []int{one, two}
+	slices.Sort(pids)
+	w := m.watch()
+	m.until(w, fmt.Sprintf("food layers server=food.sock(live) org:a root:a split%v", pids))
+	killTwo()
+	m.until(w, "food layers server=food.sock(live) org:a root:a")
+	killOne()
+	m.until(w, "food layers server=food.sock(stale) org:a root:a fault: nobody listens on its socket: what a dead process left behind")
+	m.peer("food.sock")
+	m.until(w, "food layers server=food.sock(live) org:a root:a")
 }
 
 // Redis takes HTTP for an attack and hangs up without a word.

@@ -45,6 +45,7 @@ type runner struct {
 	asks   map[string]asking
 	said   chan answer
 	asked  sync.WaitGroup
+	ends   ends
 	refuse string // why the sockets folder is not read
 }
 
@@ -77,6 +78,7 @@ func newRunner(w *Watcher) (*runner, error) {
 func (r *runner) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.close()
+	defer r.ends.running.Wait()
 	defer r.asked.Wait()
 	defer cancel()
 	r.refresh(ctx, true)
@@ -360,12 +362,14 @@ func (r *runner) reconcile(ctx context.Context) {
 	clear(r.view.outdated)
 }
 
-// ask starts to ask a socket, after a while, until it has said what it is.
+// ask starts to ask a socket, after a while, until it has said what it is, and
+// then once more when its process has ended.
 func (r *runner) ask(ctx context.Context, w want, after time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	r.asks[w.rel] = asking{want: w, cancel: cancel}
 	r.asked.Go(func() {
 		defer cancel()
+		gone := 0
 		for attempt := 0; ; attempt++ {
 			if !pause(ctx, after) {
 				return
@@ -379,9 +383,14 @@ func (r *runner) ask(ctx context.Context, w want, after time.Duration) {
 			case <-ctx.Done():
 				return
 			}
-			if after, ok = retry(w, e, attempt); !ok {
+			if after, ok = retry(w, e, attempt); ok {
+				continue
+			}
+			// One that answers for a dead process was handed its socket.
+			if e.pid == 0 || e.pid == gone || !r.ends.wait(ctx, e.pid) {
 				return
 			}
+			gone, after, attempt = e.pid, 0, -1
 		}
 	})
 }
