@@ -1,8 +1,11 @@
 package discovery
 
 import (
+	"context"
 	"io/fs"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"forge.ourworld.tf/lhumina_code/hero/manifest"
 )
@@ -38,6 +41,16 @@ func ScanWith(fsys fs.FS, said map[string]Said) (*Tree, []string) {
 		asked = append(asked, rel)
 	}
 	return v.tree(), asked
+}
+
+// Lossy is a watcher's Run with a way to lose events: deaf ends the watch of a
+// folder, and overflow tells of lost events as the system does.
+func Lossy(w *Watcher) (run func(context.Context) error, deaf func(path string) error, overflow func(), err error) {
+	r, err := newRunner(w)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return r.run, r.notify.Remove, func() { r.notify.Errors <- fsnotify.ErrEventOverflow }, nil
 }
 
 // Retry is retry of a socket in that state.

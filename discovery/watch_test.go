@@ -408,6 +408,42 @@ func TestChurn(t *testing.T) {
 	m.until(w, sketch(m.discover())...)
 }
 
+// When the queue of events overflowed, everything is read again, and watched.
+func TestOverflow(t *testing.T) {
+	m := newMachine(t)
+	m.stale("a_server/root/x.sock")
+	w := discovery.NewWatcher(m.opts)
+	run, deaf, overflow, err := discovery.Lossy(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer cancel()
+	const missing = " fault: its service socket a.sock is missing"
+	m.until(w, "a layers root:x"+missing)
+	for _, rel := range []string{"a_server", "a_server/root"} {
+		if err := deaf(m.path(rel)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.stale("a_server/root/y.sock")
+	m.stale("a_server/org/z.sock")
+	m.stale("b_server/root/b.sock") // told: when that is seen, the others were missed
+	const b = "b layers root:b fault: its service socket b.sock is missing"
+	m.until(w, "a layers root:x"+missing, b)
+	overflow()
+	m.until(w, "a layers org:z root:x,y"+missing, b)
+	m.stale("a_server/org/y.sock")
+	m.until(w, "a layers org:y,z root:x,y"+missing, b)
+}
+
 // The watches of a folder go on when it is called otherwise.
 func TestRenamedFolders(t *testing.T) {
 	m := newMachine(t)
