@@ -2,85 +2,435 @@ package supervisor
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"iter"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
+	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
 
-// Runner starts processes and finds those that are left of another supervisor.
-type Runner interface{}
-
 // Supervisor keeps the units of one home running. It is safe for concurrent use.
-type Supervisor struct{}
+type Supervisor struct {
+	opts   Options
+	log    *slog.Logger
+	dir    string // its own state
+	boot   string
+	own    bool // the runner is this machine's
+	runner Runner
+	lock   *unixsock.FileLock
+	reg    *registry
+	wg     sync.WaitGroup
+	cancel context.CancelFunc // of what the keepers do
+	launch func(*keeper)      // gives a keeper its goroutine
+	done   chan struct{}
 
-// Open takes the home's lock, reads the registry, adopts what still runs and
-// starts what shall run and does not. A home that another supervisor holds is
-// fault.Conflict. ctx bounds the opening alone; Shutdown ends the supervisor.
-func Open(ctx context.Context, opts Options) (*Supervisor, error) {
-	return nil, fault.Errorf(fault.Unsupported, "open supervisor: not written yet")
+	// mu guards the fields below it.
+	mu      sync.Mutex
+	keepers map[string]*keeper
+	logs    map[string]*logs.Log
+	readers map[chan Transition]bool
+	last    int64 // id of the last transition
+	closing bool
 }
+
+func errClosed() error { return fault.Errorf(fault.Unavailable, "the supervisor has ended") }
 
 // Set registers u, or changes it. A process that runs is left alone: the change
 // holds from its next start on. It starts nothing.
-func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error { return nil }
+func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error {
+	if err := u.Validate(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	all := map[string]unit.Unit{u.Name: u}
+	for name, k := range s.keepers {
+		if name != u.Name {
+			all[name] = k.definition()
+		}
+	}
+	if c := unit.Cycle(all); c != nil {
+		s.mu.Unlock()
+		return fault.WithHint(fault.Errorf(fault.Conflict, "set %s: its dependencies go in a circle: %s", u.Name, strings.Join(c, " → ")),
+			"take one of these out of after, requires or wants")
+	}
+	k, known := s.keepers[u.Name]
+	if !known {
+		if s.closing {
+			s.mu.Unlock()
+			return errClosed()
+		}
+		k = newKeeper(s, u)
+		s.addLocked(k)
+	}
+	s.mu.Unlock()
+	err := k.tell(ctx, message{do: func(context.Context) {
+		k.define(u)
+		if err := s.keepCopy(u); err != nil {
+			s.log.Warn("no copy of a definition is kept", "unit", u.Name, "err", err)
+		}
+		d := u.WithDefaults()
+		k.mu.Lock()
+		k.status.Kind, k.status.Label = string(d.Kind), u.Label
+		k.mu.Unlock()
+		k.save()
+	}})
+	if err != nil {
+		return err
+	}
+	return s.reg.flush(ctx)
+}
+
+// addLocked takes a keeper in and lets it work.
+func (s *Supervisor) addLocked(k *keeper) {
+	s.keepers[k.name] = k
+	s.launch(k)
+}
+
+// keeperOf returns the keeper of a unit, or nil.
+func (s *Supervisor) keeperOf(name string) *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keepers[name]
+}
+
+func (s *Supervisor) find(name string) (*keeper, error) {
+	if k := s.keeperOf(name); k != nil {
+		return k, nil
+	}
+	return nil, fault.WithHint(fault.Errorf(fault.NotFound, "no unit %q is registered", name), "hero_proc list shows those that are")
+}
+
+// sorted returns all keepers by name.
+func (s *Supervisor) sorted() []*keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*keeper
+	for _, name := range slices.Sorted(maps.Keys(s.keepers)) {
+		out = append(out, s.keepers[name])
+	}
+	return out
+}
 
 // Get returns a unit's definition, without defaults.
-func (s *Supervisor) Get(name string) (unit.Unit, error) { return unit.Unit{}, nil }
+func (s *Supervisor) Get(name string) (unit.Unit, error) {
+	k, err := s.find(name)
+	if err != nil {
+		return unit.Unit{}, err
+	}
+	return k.definition(), nil
+}
 
 // List returns all definitions, sorted by name.
-func (s *Supervisor) List() []unit.Unit { return nil }
+func (s *Supervisor) List() []unit.Unit {
+	out := []unit.Unit{}
+	for _, k := range s.sorted() {
+		out = append(out, k.definition())
+	}
+	return out
+}
 
 // Remove stops a unit and forgets it. Its logs stay.
-func (s *Supervisor) Remove(ctx context.Context, name string) error { return nil }
+func (s *Supervisor) Remove(ctx context.Context, name string) error {
+	k, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	if err := s.Stop(ctx, name); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.keepers[name] == k {
+		delete(s.keepers, name)
+		close(k.quit)
+	}
+	s.mu.Unlock()
+	<-k.over
+	_ = os.Remove(s.copyOf(name))
+	if k.capture != nil {
+		_ = k.capture.Flush()
+		_ = k.capture.Close()
+		k.capture.Remove()
+	}
+	s.reg.put(name, nil)
+	s.tell(Transition{Unit: name, At: time.Now(), From: "stopped", To: "removed", Cause: "told to remove"})
+	s.nudge(name)
+	return s.reg.flush(ctx)
+}
+
+// want notes what is wanted of a unit and sends the event.
+func (k *keeper) want(ctx context.Context, up bool, op machine.Op, cause string) error {
+	return k.tell(ctx, message{do: func(ctx context.Context) {
+		k.mu.Lock()
+		k.up = up
+		k.status.Desired = map[bool]string{true: "up", false: "down"}[up]
+		k.mu.Unlock()
+		k.save()
+		k.step(ctx, machine.Event{Op: op, Cause: cause})
+	}})
+}
 
 // Start wants a unit up, and what it requires and wants before it. It returns
 // once that is noted; Wait waits for it to be ready.
-func (s *Supervisor) Start(ctx context.Context, name string) error { return nil }
+func (s *Supervisor) Start(ctx context.Context, name string) error {
+	if err := s.start(ctx, name, "", machine.Start, map[string]bool{}); err != nil {
+		return err
+	}
+	return s.reg.flush(ctx)
+}
+
+func (s *Supervisor) start(ctx context.Context, name, cause string, op machine.Op, seen map[string]bool) error {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
+	k, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	u := k.definition()
+	for _, dep := range u.Requires {
+		if s.keeperOf(dep) == nil {
+			return fault.WithHint(fault.Errorf(fault.NotFound, "start %s: it requires %s, which is not registered", name, dep), "hero_proc add "+dep+" -- COMMAND")
+		}
+	}
+	for _, dep := range slices.Concat(u.Requires, u.Wants) {
+		if s.keeperOf(dep) == nil {
+			continue
+		}
+		if st := s.keeperOf(dep).snapshot(); st.Up() {
+			continue
+		}
+		if err := s.start(ctx, dep, "needed by "+name, machine.Start, seen); err != nil {
+			return err
+		}
+	}
+	return k.want(ctx, true, op, cause)
+}
 
 // Stop wants a unit down, and first what requires it. It returns when it is
 // stopped and everything that it forked is gone.
-func (s *Supervisor) Stop(ctx context.Context, name string) error { return nil }
+func (s *Supervisor) Stop(ctx context.Context, name string) error {
+	if err := s.stop(ctx, name, "", map[string]bool{}); err != nil {
+		return err
+	}
+	return s.reg.flush(ctx)
+}
+
+func (s *Supervisor) stop(ctx context.Context, name, cause string, seen map[string]bool) error {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
+	k, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	for _, other := range s.sorted() {
+		if slices.Contains(other.definition().Requires, name) && other.snapshot().Desired == "up" {
+			if err := s.stop(ctx, other.name, "requires "+name+", which is to stop", seen); err != nil {
+				return err
+			}
+		}
+	}
+	if err := k.want(ctx, false, machine.Stop, cause); err != nil {
+		return err
+	}
+	_, err = s.Wait(ctx, name, Status.Resting)
+	return err
+}
 
 // Restart stops a unit's process and starts it anew. It returns once the old
 // process is gone and the new one is on its way.
-func (s *Supervisor) Restart(ctx context.Context, name string) error { return nil }
+func (s *Supervisor) Restart(ctx context.Context, name string) error {
+	if err := s.start(ctx, name, "", machine.Restart, map[string]bool{}); err != nil {
+		return err
+	}
+	if _, err := s.Wait(ctx, name, func(st Status) bool { return st.State != "stopping" && st.State != "ending" }); err != nil {
+		return err
+	}
+	return s.reg.flush(ctx)
+}
 
 // Signal sends a signal to a unit's main process.
-func (s *Supervisor) Signal(name string, sig syscall.Signal) error { return nil }
+func (s *Supervisor) Signal(name string, sig syscall.Signal) error {
+	k, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = k.tell(context.Background(), message{do: func(context.Context) {
+		if k.proc == nil || k.ended {
+			sent = fault.Errorf(fault.Conflict, "signal %s: it has no process, it is %s", name, k.state.Phase)
+			return
+		}
+		sent = k.proc.Signal(sig)
+	}})
+	if err != nil {
+		return err
+	}
+	return sent
+}
 
 // Status returns how a unit is.
-func (s *Supervisor) Status(name string) (Status, error) { return Status{}, nil }
+func (s *Supervisor) Status(name string) (Status, error) {
+	k, err := s.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	var p Process
+	if err := k.tell(context.Background(), message{do: func(context.Context) { p = k.proc }}); err != nil {
+		return Status{}, err
+	}
+	st := k.snapshot()
+	if p != nil {
+		if u, err := p.Usage(); err == nil && u.Processes > 0 {
+			st.Usage = &Usage{CPUSeconds: u.CPU.Seconds(), Memory: u.Memory, OpenFiles: u.OpenFiles, Processes: u.Processes}
+		}
+	}
+	return st, nil
+}
 
 // Statuses returns how all units are, sorted by name. It leaves Usage out.
-func (s *Supervisor) Statuses() []Status { return nil }
+func (s *Supervisor) Statuses() []Status {
+	out := []Status{}
+	for _, k := range s.sorted() {
+		out = append(out, k.snapshot())
+	}
+	return out
+}
 
 // History returns the last n transitions of a unit, the newest last. The empty
 // name stands for all units, n = 0 for all that is kept.
 func (s *Supervisor) History(ctx context.Context, name string, n int) ([]Transition, error) {
-	return nil, nil
+	return s.reg.history(ctx, name, n)
 }
-
-// Why tells in a few plain words why a unit is in its state.
-func (s *Supervisor) Why(ctx context.Context, name string) (string, error) { return "", nil }
 
 // Wait waits until a unit's status satisfies until, and returns that status.
 func (s *Supervisor) Wait(ctx context.Context, name string, until func(Status) bool) (Status, error) {
-	return Status{}, nil
+	k, err := s.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	for {
+		k.mu.Lock()
+		st, changed := k.status, k.changed
+		k.mu.Unlock()
+		if until(st) {
+			return st, nil
+		}
+		select {
+		case <-changed:
+		case <-k.quit:
+			return st, errClosed()
+		case <-ctx.Done():
+			return st, fault.Errorf(fault.Canceled, "wait for %s, which is %s: %w", name, st.State, ctx.Err())
+		}
+	}
 }
 
 // Subscribe yields the transitions of all units from now on, until ctx ends. A
 // reader that is too slow misses some; their IDs tell.
-func (s *Supervisor) Subscribe(ctx context.Context) iter.Seq[Transition] { return nil }
+func (s *Supervisor) Subscribe(ctx context.Context) iter.Seq[Transition] {
+	c := make(chan Transition, 256)
+	s.mu.Lock()
+	s.readers[c] = true
+	s.mu.Unlock()
+	return func(yield func(Transition) bool) {
+		defer func() {
+			s.mu.Lock()
+			delete(s.readers, c)
+			s.mu.Unlock()
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.done:
+				return
+			case t := <-c:
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tell notes a transition and hands it to those who listen.
+func (s *Supervisor) tell(t Transition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	t.ID = s.last
+	s.reg.add(t)
+	for c := range s.readers {
+		select {
+		case c <- t:
+		default:
+		}
+	}
+}
+
+// nudge lets those that wait for a unit look at it again.
+func (s *Supervisor) nudge(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.keepers {
+		k.mu.Lock()
+		waits := k.status.State == "waiting" && slices.Contains(k.unit.Before(), name)
+		k.mu.Unlock()
+		if waits {
+			k.send(message{recheck: true})
+		}
+	}
+}
 
 // Logs returns the log of a unit, for reading and following.
-func (s *Supervisor) Logs(name string) (*logs.Log, error) { return nil, nil }
+func (s *Supervisor) Logs(name string) (*logs.Log, error) {
+	if _, err := s.find(name); err != nil {
+		return nil, err
+	}
+	return s.logOf(name)
+}
 
-// Shutdown ends the supervisor, with or without what it runs, and gives the
-// home's lock back. After it, every other method fails.
-func (s *Supervisor) Shutdown(ctx context.Context, mode Mode) error { return nil }
+// logOf returns the one Log of a name, so that its readers hear of every change.
+func (s *Supervisor) logOf(name string) (*logs.Log, error) {
+	service, err := layout.ParseService(name)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.logs[name] == nil {
+		s.logs[name] = logs.Open(s.opts.Places.Logs(service))
+	}
+	return s.logs[name], nil
+}
 
 // Done is closed when the supervisor has ended.
-func (s *Supervisor) Done() <-chan struct{} { return nil }
+func (s *Supervisor) Done() <-chan struct{} { return s.done }
+
+// hostID returns what marks the processes of a home.
+func hostID(home string) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(home)))
+	return hex.EncodeToString(sum[:5])
+}
+
+func bootID() string {
+	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(b))
+}
