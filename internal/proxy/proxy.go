@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -29,6 +30,9 @@ import (
 
 // Inspector is the service that bridges agents, and that shows what runs.
 const Inspector = "hero_inspector"
+
+// maxHeaders is how many header fields a request may have.
+const maxHeaders = 100
 
 // Options say what a Proxy knows. Places and Tree are needed.
 type Options struct {
@@ -148,10 +152,22 @@ func (p *Proxy) admit(r *http.Request) *route.Refusal {
 		return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
 	}
 	// A browser sends upgrades as GET, from whatever page.
-	if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Upgrade") != "" {
-		if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
+	unsafe := r.Method != http.MethodGet && r.Method != http.MethodHead
+	if origin := r.Header.Get("Origin"); origin != "" && (unsafe || r.Header.Get("Upgrade") != "") {
+		scheme := "http://"
+		if r.TLS != nil {
+			scheme = "https://"
+		}
+		if origin != scheme+r.Host {
 			return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
 		}
+	}
+	n := 0
+	for _, values := range r.Header {
+		n += len(values)
+	}
+	if n > maxHeaders {
+		return &route.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Detail: "there are too many header fields"}
 	}
 	return nil
 }
@@ -167,7 +183,8 @@ func (p *Proxy) known(host string) bool {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	if ip := net.ParseIP(name); ip != nil && ip.IsLoopback() {
+	// A loopback address in another spelling is nobody's bookmark.
+	if ip, err := netip.ParseAddr(name); err == nil && ip.IsLoopback() && !ip.Is4In6() {
 		return true
 	}
 	for _, h := range p.opts.Hosts {
@@ -229,26 +246,22 @@ func rewrite(pr *httputil.ProxyRequest) {
 	if to.Prefix != "" {
 		out.Header.Set("X-Forwarded-Prefix", to.Prefix)
 	}
-	contextHeader(out.Header, to)
+	oneContext(out.Header)
 	if !plain(out.Header.Get("X-Request-Id"), 128) {
 		out.Header.Set("X-Request-Id", rand.Text())
 	}
-	if tp := out.Header.Get("Traceparent"); tp != "" && !plain(tp, 64) {
+	if tp := out.Header["Traceparent"]; len(tp) != 1 || !traceparent(tp[0]) {
 		out.Header.Del("Traceparent")
+		out.Header.Del("Tracestate")
 	}
 }
 
-// contextHeader keeps the caller's context where it says one: a domain's
-// socket refuses a call that means another. An older service has no other way
-// to learn it.
-func contextHeader(h http.Header, to *hop) {
-	values := h["X-Hero-Context"]
-	if len(values) > 1 {
+// oneContext keeps the context that the caller names: a domain's socket refuses
+// one that is not its own, and an older service has no other way to learn it.
+// Of two, no reader may pick one.
+func oneContext(h http.Header) {
+	if len(h["X-Hero-Context"]) > 1 {
 		h["X-Hero-Context"] = []string{"ambiguous!"} // no context has such a name: refused by whoever reads it
-		return
-	}
-	if len(values) == 0 && to.Layer == route.Domain {
-		h.Set("X-Hero-Context", to.Context.String())
 	}
 }
 
@@ -265,6 +278,17 @@ func plain(s string, most int) bool {
 	return true
 }
 
+// traceparent reports whether s is one by W3C Trace Context: version, trace,
+// parent and flags in lower-case hexadecimal.
+func traceparent(s string) bool {
+	parts := strings.Split(s, "-")
+	if len(parts) != 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 || len(parts[3]) != 2 || parts[0] == "ff" {
+		return false
+	}
+	return strings.Trim(strings.Join(parts, ""), "0123456789abcdef") == "" &&
+		strings.Trim(parts[1], "0") != "" && strings.Trim(parts[2], "0") != ""
+}
+
 // cleanse takes off what only this proxy may say, in any spelling that some
 // server takes for it: names with an underscore reach many as the same name.
 func cleanse(h http.Header) {
@@ -273,7 +297,8 @@ func cleanse(h http.Header) {
 		switch {
 		case strings.Contains(name, "_"),
 			strings.HasPrefix(lower, "x-forwarded"), lower == "forwarded", lower == "x-real-ip",
-			lower == "x-original-url", lower == "x-rewrite-url",
+			strings.HasPrefix(lower, "x-original-"), lower == "x-rewrite-url",
+			strings.HasPrefix(lower, "x-accel-"), strings.HasPrefix(lower, "x-sendfile"), lower == "te",
 			strings.HasPrefix(lower, "x-hero-") && lower != "x-hero-context",
 			strings.HasPrefix(lower, "x-client-cert"), strings.HasPrefix(lower, "x-ssl-"),
 			strings.HasPrefix(lower, "tailscale-"), lower == "authorization", lower == "proxy-authorization":

@@ -142,19 +142,20 @@ func TestForwardsWhatCame(t *testing.T) {
 }
 
 func TestHeadersThatOnlyTheProxySets(t *testing.T) {
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	f := newFixture(t)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
 	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", "Content-Type", "application/json",
 		"X-Hero-User", "root", "x-hero-claims", "all", "X_Hero_User", "root", "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Prefix", "/evil",
 		"Forwarded", "for=6.6.6.6", "X-Real-Ip", "6.6.6.6", "X-Original-Url", "/", "Authorization", "Bearer t",
-		"Connection", "X-Forwarded-Proto, X-Request-Id", "X-Request-Id", "r-1", "Traceparent", "00-a-b-01")
-	for _, gone := range []string{"Hero-User", "Claims", "hero-claims", "X_Hero", "6.6.6.6", "/evil", "Original", "Bearer"} {
+		"Connection", "X-Forwarded-Proto, X-Request-Id", "X-Request-Id", "r-1", "Te", "trailers", "X-Accel-Redirect", "/evil", "Traceparent", trace)
+	for _, gone := range []string{"Hero-User", "Claims", "hero-claims", "X_Hero", "Te:", "6.6.6.6", "/evil", "Original", "Bearer"} {
 		if strings.Contains(body, gone) {
 			t.Errorf("%q reaches the socket:\n%s", gone, body)
 		}
 	}
 	for _, has := range []string{"X-Forwarded-For: 127.0.0.1\r", "X-Forwarded-Prefix: /hero_food/root/delivery\r", "X-Forwarded-Proto: http\r",
-		"X-Forwarded-Host: 127.0.0.1", "X-Hero-Context: root\r", "X-Request-Id: ", "Traceparent: 00-a-b-01\r"} {
+		"X-Forwarded-Host: 127.0.0.1", "X-Request-Id: ", "Traceparent: " + trace + "\r"} {
 		if !strings.Contains(body, has) {
 			t.Errorf("%q does not reach the socket:\n%s", has, body)
 		}
@@ -166,7 +167,7 @@ func TestHeadersThatOnlyTheProxySets(t *testing.T) {
 func TestContextHeaderArrives(t *testing.T) {
 	f := newFixture(t)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
-	for given, want := range map[string]string{"": "root", "root": "root", "org_acme": "org_acme", "0": "0"} {
+	for given, want := range map[string]string{"root": "root", "org_acme": "org_acme", "0": "0"} {
 		header := []string{"Content-Type", "application/json"}
 		if given != "" {
 			header = append(header, "X-Hero-Context", given)
@@ -203,6 +204,8 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/hero_food/", []string{"Host", "127.0.0.1.evil.example:80"}, 421, "not the server"},
 		{"POST", "/hero_food/form", []string{"Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site"}, 403, "another origin"},
 		{"POST", "/hero_food/form", []string{"Origin", "http://evil.example"}, 403, "another origin"},
+		{"POST", "/hero_food/form", []string{"Host", "localhost:80", "Origin", "https://localhost:80"}, 403, "another origin"},
+		{"GET", "/hero_food/", []string{"Host", "[::ffff:127.0.0.1]:80"}, 421, "not the server"},
 		{"GET", "/hero_food/ws", []string{"Origin", "http://evil.example", "Connection", "Upgrade", "Upgrade", "websocket"}, 403, "another origin"},
 		{"POST", "/mcp", nil, 502, "hero_inspector"},
 		{"POST", "/hero_food/root/delivery/mcp", nil, 502, `"layer":"mcp"`},
