@@ -147,6 +147,20 @@ func TestDomain(t *testing.T) {
 	}
 }
 
+func TestSchemas(t *testing.T) {
+	tools, err := mcp.Tools(document(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, output, ok := tools.Schemas("tree.count")
+	if !ok || string(input) != `{"properties":{},"type":"object"}` || !strings.Contains(string(output), `"result":{"type":"integer"}`) {
+		t.Errorf("%s %s %v", input, output, ok)
+	}
+	if _, _, ok := tools.Schemas("tree.none"); ok {
+		t.Error("a method that is not there has schemas")
+	}
+}
+
 // TestAllowed holds that a method that is not allowed is neither listed nor
 // called.
 func TestAllowed(t *testing.T) {

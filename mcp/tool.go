@@ -53,6 +53,19 @@ func Tools(d *openrpc.Document) (*Toolset, error) {
 	return out, nil
 }
 
+// Schemas returns the schemas of a method's params and result, with all that
+// they refer to; output is nil for a method without a result.
+func (t *Toolset) Schemas(method string) (input, output json.Value, ok bool) {
+	for _, x := range t.tools {
+		if x.method == method {
+			input, _ = x.def.InputSchema.(json.Value)
+			output, _ = x.def.OutputSchema.(json.Value)
+			return input, output, true
+		}
+	}
+	return nil, nil, false
+}
+
 // toolName returns the name under which a method is a tool.
 func toolName(method string, taken map[string]bool) string {
 	name := strings.Map(func(r rune) rune {

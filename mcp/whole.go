@@ -58,8 +58,8 @@ func Whole(m Machine, o Options) http.Handler {
 		func(ctx context.Context, p Address) (any, error) { return m.Describe(ctx, p) })
 	add(s, &sdk.Tool{Name: "call", Description: "Call a method; describe it first.", InputSchema: json.Value(callIn)},
 		func(ctx context.Context, p struct {
-			Address `json:",inline"`
-			Params  json.Value `json:"params"`
+			Address
+			Params json.Value `json:"params"`
 		}) (any, error) {
 			return m.Call(ctx, p.Address, p.Params)
 		})

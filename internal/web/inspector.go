@@ -41,6 +41,7 @@ type InspectorOptions struct {
 	// Health asks for the health of one service; nil shows none. It must be
 	// bounded and must not wake a UI.
 	Health func(context.Context, *discovery.Service) Health
+	Agents http.Handler // serves /mcp and what is below it; nil serves nothing there
 	Log    *slog.Logger // what went wrong on our side; nil discards it
 }
 
@@ -85,8 +86,12 @@ func Inspector(opts InspectorOptions) http.Handler {
 	mux.HandleFunc("GET /api/{service}/openrpc.json", in.apiComposite)
 	mux.HandleFunc("GET /api/{service}/manual.md", in.apiManual)
 	mux.HandleFunc("GET /api/{service}/client/{language}", in.apiClient)
+	if opts.Agents != nil {
+		mux.Handle("/mcp", opts.Agents)
+		mux.Handle("/mcp/", opts.Agents)
+	}
 	mux.HandleFunc("GET /llms.txt", in.apiIndex)
-	mux.HandleFunc("GET /", in.page(func(*visit) (string, any, error) {
+	mux.HandleFunc("/", in.page(func(*visit) (string, any, error) {
 		return "", nil, fault.Errorf(fault.NotFound, "there is no such page")
 	}))
 	return secure(mux)

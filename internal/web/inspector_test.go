@@ -181,6 +181,7 @@ func newMachine(t *testing.T) *machine {
 	m.trees.set(&discovery.Tree{Services: []*discovery.Service{food, old, dead}, Strays: []discovery.Stray{{Path: "Notes.sock", Reason: "a plain file, not a socket"}}})
 	h := web.Inspector(web.InspectorOptions{
 		Inspect: inspect.New(inspect.Options{Places: m.places}), Trees: m.trees, Places: m.places,
+		Agents: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "agents at "+r.URL.Path) }),
 		Health: func(_ context.Context, s *discovery.Service) web.Health {
 			return web.Health{Service: "healthy", UI: "asleep", Domains: map[string]string{
 				"root/delivery": "healthy", "root/identity": "healthy", "root/restaurant": "degraded", "org_acme/delivery": "healthy", "org_acme/restaurant": "unhealthy"}}
@@ -263,6 +264,8 @@ func TestPages(t *testing.T) {
 		{"/s/hero_food/%2e%2e/delivery", 404, nil, ""},
 		{"/s/hero_food/root/delivery/method?name=none", 404, []string{"has no method"}, ""},
 		{"/s/%3Cscript%3Ealert(1)", 404, nil, "<script>alert"},
+		{"/mcp", 200, []string{"agents at /mcp"}, ""},
+		{"/mcp/hero_food/root/delivery", 200, []string{"agents at /mcp/hero_food/root/delivery"}, ""},
 		{"/nothing", 404, []string{"no such page"}, ""},
 		{"/assets/style.css", 200, []string{"prefers-color-scheme"}, ""},
 		{"/assets/frame.html", 404, nil, ""},
