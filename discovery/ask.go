@@ -212,13 +212,14 @@ func looksHTML(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
-// shorten keeps a message that quotes what a stranger sent within bounds.
+// shorten keeps a message that quotes what a stranger sent within bounds, and
+// makes it text.
 func shorten(s string) string {
 	const most = 300
 	if len(s) <= most {
-		return s
+		return strings.ToValidUTF8(s, "\ufffd")
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.ToValidUTF8(s[:most], "\ufffd") + "…"
 }
 
 // hasDocument reports whether the socket has an OpenRPC document, at its path

@@ -53,7 +53,8 @@ func list(fsys fs.FS, dir string) *listing {
 }
 
 func (l *listing) stray(rel, reason string) {
-	l.strays = append(l.strays, Stray{Path: rel, Reason: reason})
+	// A file's name may be any bytes, a document's text may not.
+	l.strays = append(l.strays, Stray{Path: strings.ToValidUTF8(rel, "\ufffd"), Reason: reason})
 }
 
 // take files one entry of a folder.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -226,6 +227,39 @@ func TestDiscover(t *testing.T) {
 	}
 	if s := find("food"); s.Manifest == nil || s.Server.PID != os.Getpid() || s.Legacy[0].State != discovery.Live {
 		t.Errorf("food: %+v", s)
+	}
+}
+
+func TestLongPath(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: only Linux reaches sockets of a long path")
+	}
+	m := newMachine(t)
+	for len(m.opts.Places.Sockets) < 300 {
+		m.opts.Places.Sockets = filepath.Join(m.opts.Places.Sockets, strings.Repeat("d", 50))
+	}
+	w := m.watch()
+	m.serve("food.sock", service("food", false))
+	m.serve("food_server/root/a.sock", http.NotFoundHandler())
+	m.until(w, "food layers server=food.sock(live) root:a")
+	if got := sketch(m.discover()); !slices.Equal(got, sketch(w.Tree())) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// Whatever a file is called, the tree can be written down.
+func TestNamesThatAreNoText(t *testing.T) {
+	m := newMachine(t)
+	for _, name := range []string{"\xff\xfe.sock", "a\nb", "\x1b[2J.sock", "food_server"} {
+		if err := os.Mkdir(m.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.serve("food.sock", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"na\xffme\":1}") }))
+	tree := m.discover()
+	b, err := json.Marshal(tree)
+	if err != nil || len(tree.Strays) != 3 {
+		t.Errorf("%d strays, %s, %v", len(tree.Strays), b, err)
 	}
 }
 

@@ -226,6 +226,12 @@ func TestUI(t *testing.T) {
 	if r := m.probe("food"); r.UI.Word != health.Unhealthy {
 		t.Errorf("a declared UI without its socket: %+v", r.UI)
 	}
+	for _, rel := range []string{"dead.sock", "dead_ui.sock", ".dead.lock"} {
+		m.listen(rel).UnixListener.Close()
+	}
+	if r := m.probe("dead"); r.UI.Word != health.Unhealthy || r.Main.Word != health.Unhealthy {
+		t.Errorf("the UI of a dead service: %+v", r)
+	}
 	m.serve("old_ui.sock", says(map[string]string{"GET /": "<html>"}))
 	if r := m.probe("old"); r.UI.Word != health.Healthy || r.Main.Word != health.Absent || r.Word != health.Healthy {
 		t.Errorf("a UI alone: %+v", r)

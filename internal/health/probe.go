@@ -2,12 +2,15 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 	"forge.ourworld.tf/lhumina_code/hero/manifest"
@@ -99,7 +102,12 @@ func (p *prober) sleeper(ctx context.Context, sock *discovery.Socket) Layer {
 			State Word `json:"state"`
 		} `json:"ui"`
 	}
-	if _, err := q.call(ctx, "/rpc", "service.health", &answer); err != nil || answer.UI == nil {
+	_, err = q.call(ctx, "/rpc", "service.health", &answer)
+	if errors.Is(err, syscall.ECONNREFUSED) || fault.Of(err) == fault.NotFound && err != nil {
+		l.Word, l.Detail = Unhealthy, "the service, whose part it is, does not run"
+		return l
+	}
+	if err != nil || answer.UI == nil {
 		return l
 	}
 	if answer.UI.State.rank() == 0 && answer.UI.State != Absent {
