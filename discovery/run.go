@@ -120,12 +120,12 @@ func (r *runner) close() {
 
 // note marks what an event has made stale and reports whether anything.
 func (r *runner) note(e fsnotify.Event) bool {
-	if !r.there || e.Name == r.root {
-		r.again = r.again || r.concernsRoot(e)
-		return r.again
+	if r.concernsRoot(e) {
+		r.again = true
+		return true
 	}
 	rel, err := filepath.Rel(r.root, e.Name)
-	if err != nil || !filepath.IsLocal(rel) {
+	if err != nil || !filepath.IsLocal(rel) || !r.there {
 		return false
 	}
 	rel = filepath.ToSlash(rel)
@@ -149,12 +149,13 @@ func (r *runner) note(e fsnotify.Event) bool {
 }
 
 // concernsRoot reports whether an event on the sockets folder, or on what
-// stands above it while it is missing, asks for a new beginning.
+// stands above it, asks for a new beginning.
 func (r *runner) concernsRoot(e fsnotify.Event) bool {
-	if e.Name != r.root {
-		return strings.HasPrefix(r.root+"/", strings.TrimSuffix(e.Name, "/")+"/")
+	if e.Name == r.root {
+		return true
 	}
-	return !r.there || !e.Has(fsnotify.Create)
+	above := strings.HasPrefix(r.root, strings.TrimSuffix(e.Name, "/")+"/")
+	return above && (!r.there || e.Has(fsnotify.Create) || e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename))
 }
 
 // refresh reads what is stale, publishes the tree if it is another one, and
@@ -215,10 +216,6 @@ func (r *runner) reopen() {
 			if hint := fault.Hint(err); hint != "" {
 				r.refuse += ": " + hint
 			}
-			// Another may take its place, which its own watch does not tell.
-			if err := r.notify.Add(filepath.Dir(r.root)); err != nil {
-				r.log.Warn("the folder above the sockets folder is not watched", "error", err)
-			}
 		}
 		if r.there = folder != nil; r.there {
 			defer folder.Close()
@@ -241,6 +238,7 @@ func (r *runner) reopen() {
 // watchRoot watches the sockets folder, or where that is missing the nearest
 // folder above it, and reports whether it is there.
 func (r *runner) watchRoot() bool {
+	r.watchLine()
 	for range 100 {
 		err := r.notify.Add(r.root)
 		if err == nil {
@@ -256,6 +254,23 @@ func (r *runner) watchRoot() bool {
 	}
 	r.refuse = "comes and goes too fast to be watched"
 	return false
+}
+
+// watchLine watches the folders above the sockets folder up to the one that
+// holds the home: where one of them is moved, no folder in it is told.
+func (r *runner) watchLine() {
+	last := filepath.Dir(r.root)
+	if home := r.w.opts.Places.Home; strings.HasPrefix(r.root, home+"/") {
+		last = filepath.Dir(home)
+	}
+	for dir := filepath.Dir(r.root); ; dir = filepath.Dir(dir) {
+		if err := r.notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.log.Warn("a folder above the sockets folder is not watched", "path", dir, "error", err)
+		}
+		if dir == last || dir == filepath.Dir(dir) {
+			return
+		}
+	}
 }
 
 // watchAbove watches the nearest folder above the sockets folder. It reports

@@ -395,6 +395,30 @@ func TestMissingFolder(t *testing.T) {
 	m.serve("drinks.sock", service("drinks", false))
 	m.until(w, "drinks layers server=drinks.sock(live)")
 	stop()
+	// The same with all that is above it.
+	if err := os.Rename(m.opts.Places.Home, m.opts.Places.Home+".old"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(m.opts.Places.Home + ".old") })
+	m.until(w)
+	m.serve("food.sock", service("food", false))
+	m.until(w, "food layers server=food.sock(live)")
+	// And with a link to it, which is refused, until a folder takes its place.
+	if err := os.Rename(m.opts.Places.Sockets, m.opts.Places.Sockets+".real"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(m.opts.Places.Sockets+".real", m.opts.Places.Sockets); err != nil {
+		t.Fatal(err)
+	}
+	m.until(w, "stray .")
+	if err := os.Remove(m.opts.Places.Sockets); err != nil {
+		t.Fatal(err)
+	}
+	m.until(w)
+	if err := os.Rename(m.opts.Places.Sockets+".real", m.opts.Places.Sockets); err != nil {
+		t.Fatal(err)
+	}
+	m.until(w, "food layers server=food.sock(live)")
 }
 
 func TestWatch(t *testing.T) {
