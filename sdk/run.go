@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +64,9 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 	base = withWorld(base, &world{places: env.Places, clients: r.clients})
 	serving, err := r.open(base)
 	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
+	}
+	if err := r.setup(ctx, base); err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
 	}
 	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.tenancies()), "domains", len(p.domains))
@@ -125,18 +129,30 @@ func (r *running) close(serving *server) error {
 	return nil
 }
 
-// work runs the tasks, and tells the supervisor that the service lives where
+// given reports whether a task is to run: it has no flag, or its flag was given.
+func (r *running) given(t Task) bool { return t.Flag == "" || slices.Contains(r.env.Flags, t.Flag) }
+
+// setup runs the tasks that come before the service is ready.
+func (r *running) setup(ctx, base context.Context) error {
+	for _, t := range r.tasks {
+		if !t.Setup || !r.given(t) {
+			continue
+		}
+		if err := t.Run(inRoot(ctx, base)); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("task %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// work runs the other tasks, and tells the supervisor that the service lives where
 // it wants to hear that, until ctx ends or a task fails.
 func (r *running) work(ctx, base context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	given := make(map[string]bool, len(r.env.Flags))
-	for _, f := range r.env.Flags {
-		given[f] = true
-	}
 	var wg sync.WaitGroup
 	for _, t := range r.tasks {
-		if t.Flag != "" && !given[t.Flag] {
+		if t.Setup || !r.given(t) {
 			continue
 		}
 		wg.Go(func() {

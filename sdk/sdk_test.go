@@ -467,6 +467,34 @@ func TestRequestInFlightEnds(t *testing.T) {
 	}
 }
 
+// What comes before the service is ready reaches its sockets, and keeps it from
+// being ready where it fails.
+func TestSetup(t *testing.T) {
+	places := sdktest.Home(t)
+	var got whoResult
+	setup := func(fail error) sdk.Task {
+		return sdk.Task{Name: "seed", Setup: true, Run: func(ctx context.Context) (err error) {
+			c, err := sdk.Dial(ctx, "hero_notes", "root", "notes")
+			if err != nil {
+				return err
+			}
+			if got, err = sdk.Invoke[whoResult](ctx, c, "who", nil); err != nil {
+				return err
+			}
+			return fail
+		}}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	last := sdk.Task{Name: "last", Run: func(context.Context) error { cancel(); return nil }}
+	if err := sdk.Run(ctx, sdk.Env{Places: places}, service(), domain(nil), setup(nil), last); err != nil || got.Context != "root" {
+		t.Errorf("Run: %v; setup saw %+v", err, got)
+	}
+	err := sdk.Run(t.Context(), sdk.Env{Places: places}, service(), domain(nil), setup(errors.New("no seed")))
+	if err == nil || !strings.Contains(err.Error(), "task seed: no seed") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 func TestTaskRunsWithItsFlagAndEndsTheServiceWithItsError(t *testing.T) {
 	ran := make(chan struct{})
 	task := sdk.Task{Name: "demo", Flag: "demo", Run: func(ctx context.Context) error {

@@ -63,6 +63,9 @@ type Task struct {
 	// Flag, where set, is the command-line flag without which the task does
 	// not run, and Usage what --help says of it.
 	Flag, Usage string
+	// Setup says that the service is ready only when the task has ended: its
+	// sockets answer before, for the task itself uses them.
+	Setup bool
 	// Run does the work. Its context dials in root (see [Dial]) and ends with
 	// the service. An error ends the service; nil does not.
 	Run func(ctx context.Context) error
