@@ -15,5 +15,5 @@ func main() {
 	sdk.Main(sdk.Service{Name: "hero_food", Version: "0.1.0", Title: "Hero Food", Description: "Restaurants and deliveries"},
 		delivery.Domain(), restaurant.Domain(), identity.Domain(),
 		sdk.UI{Handler: ui.Handler},
-		sdk.Task{Name: "demo", Flag: "demo", Usage: "load demo restaurants and orders into contexts that have none", Run: demo.Load})
+		sdk.Task{Name: "demo", Flag: "demo", Setup: true, Usage: "load demo restaurants and orders into contexts that have none", Run: demo.Load})
 }
