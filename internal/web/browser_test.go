@@ -199,3 +199,32 @@ func TestBrowserFollows(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestAccessibility has axe look at every page in both themes.
+func TestAccessibility(t *testing.T) {
+	axe, err := os.ReadFile(os.Getenv("HERO_AXE"))
+	if err != nil {
+		t.Skip("left out: HERO_AXE does not name an axe.min.js (npm install axe-core)")
+	}
+	m := newMachine(t)
+	ctx, _ := browser(t, m.server.URL)
+	for _, scheme := range []string{"light", "dark"} {
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/", "/s/hero_food", "/s/hero_food/root/delivery", createPath, "/methods", "/s/hero_food/docs", "/s/hero_food/isolation", "/s/nothing"} {
+			if err := chromedp.Do(ctx, chromedp.Navigate(m.server.URL+path), chromedp.WaitVisible("#main"), chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
+				t.Fatal(err)
+			}
+			found, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+				`axe.run().then(r => r.violations.map(v => v.impact + " " + v.id + ": " + v.nodes.map(n => n.target).join(" | ")).join("\n"))`, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found != "" {
+				t.Errorf("%s, %s:\n%s", path, scheme, found)
+			}
+		}
+	}
+}
