@@ -45,20 +45,11 @@ func (p Phase) HasProcess() bool { return p >= Starting && p <= Ending }
 // Resting reports whether nothing goes on by itself in this phase.
 func (p Phase) Resting() bool { return p == Stopped || p == Exited || p == Failed }
 
-// When says after which exits a process is started again.
-type When uint8
-
-// The choices for When.
-const (
-	Always When = iota
-	OnFailure
-	Never
-)
-
 // Policy is how a unit wants to be treated.
 type Policy struct {
 	Oneshot      bool
-	Restart      When
+	AfterGood    bool          // start again after an exit with status 0
+	AfterBad     bool          // start again after any other
 	Initial, Max time.Duration // of the wait before a restart
 	Factor       float64
 	Jitter       float64 // the part of the wait that chance decides
@@ -107,22 +98,12 @@ const (
 	Broken               // the process is to be replaced: Cause says why
 )
 
-// Kind tells the timers apart.
-type Kind uint8
-
-// The timers.
-const (
-	TimerRestart Kind = iota // the wait before a restart is over
-	TimerKill                // the grace is over
-	TimerReady               // the time to become ready is over
-)
-
 // Event is what happened, and when.
 type Event struct {
 	Op      Op
 	At      time.Time
 	Attempt uint64  // of the process, or of the timer
-	Timer   Kind    // of Op Timer
+	Timer   Verb    // of Op Timer: the action that set it
 	Good    bool    // of Op Exit: with status 0. Of Op Adopted: ready before
 	Fatal   bool    // of Op NotSpawned
 	Dice    float64 // in [0,1), for the jitter
@@ -134,19 +115,20 @@ type Verb uint8
 
 // The actions.
 const (
-	AskDeps Verb = iota // report Cleared or Blocked
-	Spawn               // start the process; report Spawned or NotSpawned, later Exit
-	Watch               // look for readiness; report Ready
-	Signal              // send the stop signal; once the main process exits, let the rest end
-	Kill                // kill everything that is left; report Gone
-	Arm                 // set a timer
+	AskDeps    Verb = iota // report Cleared or Blocked
+	Spawn                  // start the process; report Spawned or NotSpawned, later Exit
+	Watch                  // look for readiness; report Ready
+	Signal                 // send the stop signal; once the main process exits, let the rest end
+	Kill                   // kill everything that is left; report Gone
+	ArmRestart             // set a timer for the wait before a restart
+	ArmKill                // set one for the grace
+	ArmReady               // set one for the time to become ready
 )
 
 // Action is what follows from a Step. It belongs to the state's Attempt.
 type Action struct {
 	Verb  Verb
-	Timer Kind          // of Arm
-	After time.Duration // of Arm
+	After time.Duration // of the timers
 }
 
 // Result is what a Step leads to. Cause is not empty where a reader of the
@@ -237,7 +219,7 @@ func wait(s State, cause string) Result {
 
 func stopNow(p Policy, s State, cause string) Result {
 	s.Phase = Stopping
-	return Result{State: s, Actions: []Action{{Verb: Signal}, {Verb: Arm, Timer: TimerKill, After: p.Grace}}, Cause: cause}
+	return Result{State: s, Actions: []Action{{Verb: Signal}, {Verb: ArmKill, After: p.Grace}}, Cause: cause}
 }
 
 // waited is Step for the units that this one comes after.
@@ -280,7 +262,7 @@ func adopted(p Policy, s State, e Event) Result {
 func watch(p Policy) []Action {
 	actions := []Action{{Verb: Watch}}
 	if p.StartTimeout > 0 && !p.Oneshot {
-		actions = append(actions, Action{Verb: Arm, Timer: TimerReady, After: p.StartTimeout})
+		actions = append(actions, Action{Verb: ArmReady, After: p.StartTimeout})
 	}
 	return actions
 }
@@ -355,11 +337,10 @@ func again(p Policy, s State, e Event, how string) Result {
 	case !s.Want:
 		s.Phase = Stopped
 		return Result{State: s, Cause: join("stopped", how)}
-	case p.Restart == Never || !bad && (p.Restart == OnFailure || p.Oneshot):
-		if bad {
-			s.Phase = Failed
-			return Result{State: s, Cause: join("failed", how)}
-		}
+	case bad && !p.AfterBad:
+		s.Phase = Failed
+		return Result{State: s, Cause: join("failed", how)}
+	case !bad && (p.Oneshot || !p.AfterGood):
 		s.Phase = Exited
 		return Result{State: s, Cause: join("done", how)}
 	}
@@ -376,7 +357,7 @@ func again(p Policy, s State, e Event, how string) Result {
 	if e.At.Sub(s.UpSince) >= settled {
 		s.Failures = 0
 	}
-	d := Delay(p, s.Failures, e.Dice)
+	d := delay(p, s.Failures, e.Dice)
 	s.Failures++
 	s.Restarts++
 	if p.MaxRestarts >= 0 {
@@ -394,12 +375,12 @@ func again(p Policy, s State, e Event, how string) Result {
 	}
 	s.Phase, s.Next = Backoff, e.At.Add(d)
 	return Result{State: s, Cause: fmt.Sprintf("%s, next in %.1f s", cause, d.Seconds()),
-		Actions: []Action{{Verb: Arm, Timer: TimerRestart, After: d}}}
+		Actions: []Action{{Verb: ArmRestart, After: d}}}
 }
 
-// Delay returns the wait before a restart after so many failures in a row;
+// delay returns the wait before a restart after so many failures in a row;
 // dice is in [0,1).
-func Delay(p Policy, failures int, dice float64) time.Duration {
+func delay(p Policy, failures int, dice float64) time.Duration {
 	d := float64(p.Initial)
 	for range failures {
 		if d *= max(p.Factor, 1); d >= float64(p.Max) {
@@ -412,11 +393,11 @@ func Delay(p Policy, failures int, dice float64) time.Duration {
 
 func timer(p Policy, s State, e Event) Result {
 	switch {
-	case e.Timer == TimerRestart && s.Phase == Backoff:
+	case e.Timer == ArmRestart && s.Phase == Backoff:
 		return wait(s, "")
-	case e.Timer == TimerKill && s.Phase == Stopping:
+	case e.Timer == ArmKill && s.Phase == Stopping:
 		return Result{State: s, Actions: []Action{{Verb: Kill}}, Cause: fmt.Sprintf("did not stop within %v: killed", p.Grace)}
-	case e.Timer == TimerReady && s.Phase == Starting:
+	case e.Timer == ArmReady && s.Phase == Starting:
 		e.Cause = or(e.Cause, fmt.Sprintf("not ready within %v", p.StartTimeout))
 		return broken(p, s, e)
 	}

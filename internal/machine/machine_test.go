@@ -11,7 +11,7 @@ import (
 )
 
 func policy() machine.Policy {
-	return machine.Policy{Initial: 200 * time.Millisecond, Max: 5 * time.Second, Factor: 2, MaxRestarts: 3,
+	return machine.Policy{AfterGood: true, AfterBad: true, Initial: 200 * time.Millisecond, Max: 5 * time.Second, Factor: 2, MaxRestarts: 3,
 		Window: time.Minute, Grace: 10 * time.Second, StartTimeout: time.Minute}
 }
 
@@ -21,11 +21,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func words(as []machine.Action) string {
 	var w []string
 	for _, a := range as {
-		s := [...]string{"deps", "spawn", "watch", "signal", "kill", "arm"}[a.Verb]
-		if a.Verb == machine.Arm {
-			s += [...]string{"-restart", "-kill", "-ready"}[a.Timer]
-		}
-		w = append(w, s)
+		w = append(w, [...]string{"deps", "spawn", "watch", "signal", "kill", "arm-restart", "arm-kill", "arm-ready"}[a.Verb])
 	}
 	return strings.Join(w, " ")
 }
@@ -35,7 +31,7 @@ func TestStep(t *testing.T) {
 	up := machine.State{Phase: machine.Running, Want: true, Attempt: 4, UpSince: epoch}
 	in := func(p machine.Phase) machine.State { s := up; s.Phase = p; return s }
 	oneshot := policy()
-	oneshot.Oneshot, oneshot.Restart = true, machine.Never
+	oneshot.Oneshot, oneshot.AfterGood, oneshot.AfterBad = true, false, false
 	for _, c := range []struct {
 		name    string
 		policy  machine.Policy
@@ -56,16 +52,16 @@ func TestStep(t *testing.T) {
 		{"no process now", policy(), in(machine.Starting), machine.Event{Op: machine.NotSpawned, Attempt: 4, At: epoch, Cause: "fork"}, machine.Backoff, "arm-restart", "restarted: fork, attempt 1 of 3, next in 0.2 s"},
 		{"ready", policy(), in(machine.Starting), machine.Event{Op: machine.Ready, Attempt: 4}, machine.Running, "", "ready"},
 		{"ready of an old process", policy(), in(machine.Starting), machine.Event{Op: machine.Ready, Attempt: 3}, machine.Starting, "", ""},
-		{"not ready in time", policy(), in(machine.Starting), machine.Event{Op: machine.Timer, Timer: machine.TimerReady, Attempt: 4}, machine.Ending, "kill", "not ready within 1m0s"},
+		{"not ready in time", policy(), in(machine.Starting), machine.Event{Op: machine.Timer, Timer: machine.ArmReady, Attempt: 4}, machine.Ending, "kill", "not ready within 1m0s"},
 		{"stop", policy(), up, machine.Event{Op: machine.Stop}, machine.Stopping, "signal arm-kill", "told to stop"},
 		{"stop while it ends", policy(), in(machine.Ending), machine.Event{Op: machine.Stop}, machine.Ending, "", ""},
 		{"stop in backoff", policy(), in(machine.Backoff), machine.Event{Op: machine.Stop}, machine.Stopped, "", "told to stop"},
-		{"ignores the stop signal", policy(), in(machine.Stopping), machine.Event{Op: machine.Timer, Timer: machine.TimerKill, Attempt: 4}, machine.Stopping, "kill", "did not stop within 10s: killed"},
+		{"ignores the stop signal", policy(), in(machine.Stopping), machine.Event{Op: machine.Timer, Timer: machine.ArmKill, Attempt: 4}, machine.Stopping, "kill", "did not stop within 10s: killed"},
 		{"restart", policy(), up, machine.Event{Op: machine.Restart}, machine.Stopping, "signal arm-kill", "told to restart"},
 		{"crash", policy(), up, machine.Event{Op: machine.Exit, Attempt: 4, Cause: "exit 137"}, machine.Ending, "kill", ""},
 		{"watchdog", policy(), up, machine.Event{Op: machine.Broken, Attempt: 4, Cause: "silent"}, machine.Ending, "kill", "silent"},
-		{"timer of an old attempt", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: 3}, machine.Backoff, "", ""},
-		{"the wait is over", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: 4}, machine.Waiting, "deps", ""},
+		{"timer of an old attempt", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: 3}, machine.Backoff, "", ""},
+		{"the wait is over", policy(), in(machine.Backoff), machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: 4}, machine.Waiting, "deps", ""},
 		{"adopted", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted, Good: true}, machine.Running, "", "found running, adopted"},
 		{"adopted before it was ready", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted}, machine.Starting, "watch arm-ready", "found running, adopted"},
 		{"adopted against the operator's stop", policy(), machine.State{}, machine.Event{Op: machine.Adopted, Good: true}, machine.Stopping, "signal arm-kill", "found running, and is to be stopped"},
@@ -87,23 +83,23 @@ func end(p machine.Policy, s machine.State, at time.Time, good bool) machine.Res
 func TestAfterExit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		restart machine.When
+		after   [2]bool // good, bad
 		oneshot bool
 		good    bool
 		want    machine.Phase
 		cause   string
 	}{
-		{machine.Always, false, true, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
-		{machine.Always, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
-		{machine.OnFailure, false, true, machine.Exited, "done: exit 1"},
-		{machine.OnFailure, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
-		{machine.Never, false, false, machine.Failed, "failed: exit 1"},
-		{machine.Never, true, true, machine.Exited, "done: exit 1"},
-		{machine.Always, true, true, machine.Exited, "done: exit 1"},
-		{machine.Always, true, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{[2]bool{true, true}, false, true, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{[2]bool{true, true}, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{[2]bool{false, true}, false, true, machine.Exited, "done: exit 1"},
+		{[2]bool{false, true}, false, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
+		{[2]bool{}, false, false, machine.Failed, "failed: exit 1"},
+		{[2]bool{}, true, true, machine.Exited, "done: exit 1"},
+		{[2]bool{true, true}, true, true, machine.Exited, "done: exit 1"},
+		{[2]bool{true, true}, true, false, machine.Backoff, "restarted: exit 1, attempt 1 of 3, next in 0.2 s"},
 	} {
 		p := policy()
-		p.Restart, p.Oneshot = c.restart, c.oneshot
+		p.AfterGood, p.AfterBad, p.Oneshot = c.after[0], c.after[1], c.oneshot
 		r := end(p, machine.State{Phase: machine.Starting, Want: true, Attempt: 1, UpSince: epoch}, epoch, c.good)
 		if r.State.Phase != c.want || r.Cause != c.cause {
 			t.Errorf("%+v: %v, %q", c, r.State.Phase, r.Cause)
@@ -125,7 +121,7 @@ func TestTightLoopRestsAsFailed(t *testing.T) {
 		}
 		waits = append(waits, r.Actions[0].After)
 		at = s.Next
-		s = machine.Step(p, s, machine.Event{Op: machine.Timer, Timer: machine.TimerRestart, Attempt: s.Attempt, At: at}).State
+		s = machine.Step(p, s, machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: s.Attempt, At: at}).State
 		s = machine.Step(p, s, machine.Event{Op: machine.Cleared, At: at}).State
 	}
 	want := []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
@@ -191,11 +187,11 @@ func (w *world) do(t *testing.T, p machine.Policy, e machine.Event) {
 			w.killed = true
 		case machine.AskDeps:
 			w.asked = true
-		case machine.Arm:
+		case machine.ArmRestart, machine.ArmKill, machine.ArmReady:
 			if a.After < 0 {
 				t.Fatalf("arms %v", a.After)
 			}
-			w.timers = append(w.timers, machine.Event{Op: machine.Timer, Timer: a.Timer, Attempt: w.state.Attempt})
+			w.timers = append(w.timers, machine.Event{Op: machine.Timer, Timer: a.Verb, Attempt: w.state.Attempt})
 		}
 	}
 	if w.state.Phase.Resting() && w.left {
@@ -252,7 +248,8 @@ func TestRandomWalk(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
 		p := policy()
-		p.Restart, p.Oneshot = machine.When(r.IntN(3)), r.IntN(4) == 0
+		p.AfterBad, p.Oneshot = r.IntN(3) > 0, r.IntN(4) == 0
+		p.AfterGood = p.AfterBad && r.IntN(2) == 0
 		if r.IntN(3) == 0 {
 			p.Initial = 0
 		}

@@ -71,7 +71,7 @@ func (k *keeper) define(u unit.Unit) {
 	k.mu.Unlock()
 	d := u.WithDefaults()
 	k.policy = machine.Policy{
-		Oneshot: d.Kind == unit.Oneshot, Restart: map[unit.Restart]machine.When{unit.Always: machine.Always, unit.OnFailure: machine.OnFailure, unit.Never: machine.Never}[d.Restart],
+		Oneshot: d.Kind == unit.Oneshot, AfterGood: d.Restart == unit.Always, AfterBad: d.Restart != unit.Never,
 		Initial: d.Backoff.Initial.Std(), Max: d.Backoff.Max.Std(), Factor: d.Backoff.Factor, Jitter: d.Backoff.Jitter,
 		MaxRestarts: d.MaxRestarts, Window: d.Window.Std(), Grace: d.Grace.Std(), StartTimeout: d.Ready.Timeout.Std(),
 	}
@@ -190,6 +190,9 @@ func (k *keeper) step(ctx context.Context, e machine.Event) {
 		if k.state.Phase == machine.Running {
 			k.ready = true
 		}
+		if old.Phase == machine.Waiting || k.state.Phase == machine.Waiting {
+			k.sup.waits(k, k.state.Phase == machine.Waiting)
+		}
 	}
 	if e.Op == machine.Gone && !k.state.Phase.HasProcess() {
 		k.proc, k.run = nil, ""
@@ -283,9 +286,9 @@ func (k *keeper) act(ctx context.Context, a machine.Action) {
 		k.end(attempt)
 	case machine.Kill:
 		k.kill(attempt)
-	case machine.Arm:
+	case machine.ArmRestart, machine.ArmKill, machine.ArmReady:
 		k.timers = append(k.timers, time.AfterFunc(a.After, func() {
-			k.send(message{event: machine.Event{Op: machine.Timer, Timer: a.Timer, Attempt: attempt}})
+			k.send(message{event: machine.Event{Op: machine.Timer, Timer: a.Verb, Attempt: attempt}})
 		}))
 	}
 }

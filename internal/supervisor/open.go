@@ -32,7 +32,7 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 		return nil, err
 	}
 	s := &Supervisor{opts: opts, log: opts.Log, dir: opts.Places.State(self), boot: bootID(), runner: opts.Runner,
-		done: make(chan struct{}), keepers: map[string]*keeper{}, logs: map[string]*logs.Log{}, readers: map[chan Transition]bool{}}
+		done: make(chan struct{}), keepers: map[string]*keeper{}, logs: map[string]*logs.Log{}, readers: map[chan Transition]bool{}, waiting: map[*keeper]bool{}}
 	if s.lock, err = unixsock.Lock(filepath.Join(s.dir, "lock")); err != nil {
 		if fault.Of(err) == fault.Conflict {
 			return nil, fault.WithHint(fault.Errorf(fault.Conflict, "another hero_proc looks after %s: %w", opts.Places.Home, err),
@@ -191,7 +191,7 @@ func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec record, run st
 // lost says of a process that it ended while nobody looked.
 func (s *Supervisor) lost(k *keeper, rec record) {
 	const cause = "its process ended while no supervisor was there"
-	if k.policy.Oneshot || k.policy.Restart == machine.Never {
+	if k.policy.Oneshot || !k.policy.AfterBad {
 		k.state.Phase = machine.Failed
 		k.note(time.Now(), "failed: "+cause+", its exit status is unknown")
 		return
@@ -284,15 +284,19 @@ func (s *Supervisor) Shutdown(ctx context.Context, mode Mode) error {
 // wanted stays in the registry.
 func (s *Supervisor) stopAll(ctx context.Context) error {
 	keepers := s.sorted()
+	later := map[string][]string{} // the units that come after one
+	for _, k := range keepers {
+		for _, name := range k.definition().Before() {
+			later[name] = append(later[name], k.name)
+		}
+	}
 	var wg sync.WaitGroup
 	errs := make([]error, len(keepers))
 	for i, k := range keepers {
 		wg.Go(func() {
-			for _, other := range keepers {
-				if slices.Contains(other.definition().Before(), k.name) {
-					if _, err := s.Wait(ctx, other.name, Status.Resting); err != nil {
-						break // out of time: all at once
-					}
+			for _, name := range later[k.name] {
+				if _, err := s.Wait(ctx, name, Status.Resting); fault.Of(err) == fault.Canceled {
+					break // out of time: all at once
 				}
 			}
 			err := k.tell(context.WithoutCancel(ctx), message{event: machine.Event{Op: machine.Stop, Cause: "the supervisor stops"}})

@@ -25,12 +25,13 @@ import (
 // TestMain lets the test binary be a supervisor that is killed.
 func TestMain(m *testing.M) {
 	if home := os.Getenv("SUPERVISOR_TEST_HOME"); home != "" {
-		if _, err := supervisor.Open(context.Background(), supervisor.Options{Places: layout.Places{Home: home, Sockets: home + "/s"}}); err != nil {
+		s, err := supervisor.Open(context.Background(), supervisor.Options{Places: layout.Places{Home: home, Sockets: home + "/s"}})
+		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
 		fmt.Println("up")
-		select {}
+		serve(s)
 	}
 	os.Exit(m.Run())
 }
@@ -335,6 +336,7 @@ func TestRemove(t *testing.T) {
 	set(t, s, fast("a", "echo hi; exec sleep 1000"))
 	must(t, s.Start(t.Context(), "a"))
 	pid := wait(t, s, "a", "running").PID
+	eventually(t, "it has said hi", func() bool { return len(lines(t, s, "a")) == 1 })
 	must(t, s.Remove(t.Context(), "a"))
 	if alive(pid) {
 		t.Error("alive after the removal")

@@ -43,7 +43,8 @@ type Supervisor struct {
 	keepers map[string]*keeper
 	logs    map[string]*logs.Log
 	readers map[chan Transition]bool
-	last    int64 // id of the last transition
+	waiting map[*keeper]bool // those that wait for others
+	last    int64            // id of the last transition
 	closing bool
 }
 
@@ -385,15 +386,23 @@ func (s *Supervisor) tell(t Transition) {
 	}
 }
 
+// waits notes whether a keeper waits for others.
+func (s *Supervisor) waits(k *keeper, yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if yes {
+		s.waiting[k] = true
+	} else {
+		delete(s.waiting, k)
+	}
+}
+
 // nudge lets those that wait for a unit look at it again.
 func (s *Supervisor) nudge(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range s.keepers {
-		k.mu.Lock()
-		waits := k.status.State == "waiting" && slices.Contains(k.unit.Before(), name)
-		k.mu.Unlock()
-		if waits {
+	for k := range s.waiting {
+		if slices.Contains(k.definition().Before(), name) {
 			k.send(message{recheck: true})
 		}
 	}
