@@ -264,7 +264,11 @@ func (m *machine) ask(method, path, body string, header ...string) (int, http.He
 
 // rpc calls a method through the proxy and decodes its result.
 func (m *machine) rpc(path, method string, params, result any) error {
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+	call := map[string]any{"jsonrpc": "2.0", "id": 1, "method": method}
+	if params != nil {
+		call["params"] = params
+	}
+	body, err := json.Marshal(call)
 	if err != nil {
 		return err
 	}
