@@ -441,3 +441,15 @@ func TestOverview(t *testing.T) {
 		t.Errorf("of no tree: %v", got)
 	}
 }
+
+func mustQuote(t *testing.T, s string) string {
+	t.Helper()
+	out, err := json.AppendQuote(nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// stripTo serves h below prefix.
+func stripTo(prefix string, h http.Handler) http.Handler { return http.StripPrefix(prefix, h) }

@@ -154,6 +154,11 @@ func TestBrowser(t *testing.T) {
 					t.Errorf("the answer %s lacks %s", answer, want)
 				}
 			}
+			step("form", chromedp.Click(`//a[.="Form"]`), chromedp.WaitVisible(`#p0`), chromedp.SetValue(`#p0`, "pie"),
+				chromedp.Click(`//button[.="Call"]`), chromedp.WaitVisible(`#answer pre`))
+			if answer, err = chromedp.Run(ctx, chromedp.Text(`#answer pre`)); err != nil || !strings.Contains(answer, `"pie"`) {
+				t.Errorf("the form's answer: %s %v", answer, err)
+			}
 			step("docs", chromedp.Navigate(m.server.URL+c.prefix+"/s/hero_food/docs"), chromedp.WaitVisible(`.manual article`))
 			step("isolation", chromedp.Click(`//a[.="Isolation"]`), chromedp.WaitVisible(`//th[.="identity"]`))
 			step("search",
@@ -213,7 +218,7 @@ func TestAccessibility(t *testing.T) {
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}); err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{"/", "/s/hero_food", "/s/hero_food/root/delivery", createPath, "/methods", "/s/hero_food/docs", "/s/hero_food/isolation", "/s/nothing"} {
+		for _, path := range []string{"/", "/s/hero_food", "/s/hero_food/root/delivery", createPath, createPath + "&as=form", "/methods", "/s/hero_food/docs", "/s/hero_food/isolation", "/s/nothing"} {
 			if err := chromedp.Do(ctx, chromedp.Navigate(m.server.URL+path), chromedp.WaitVisible("#main"), chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
 				t.Fatal(err)
 			}

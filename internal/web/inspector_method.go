@@ -159,9 +159,27 @@ type methodPage struct {
 	Errors      []openrpc.Error
 	Examples    []exampleEntry
 	Action      string
+	Ways        []link // the params as JSON, or in a form
+	Form        bool
+	Fields      []formField
 	Input       string // what stands in the form
-	Curl        string
+	Snippets    []inspect.Snippet
 	Answer      *answer
+
+	inputs []inspect.Input
+	base   string // of the addresses in the snippets
+}
+
+// formField is a parameter in the form.
+type formField struct {
+	inspect.Input
+	ID, Value string
+	Options   []option
+}
+
+type option struct {
+	Value    string
+	Selected bool
 }
 
 type paramEntry struct {
@@ -199,8 +217,51 @@ func (in *inspector) method(v *visit) (string, any, error) {
 		p.Examples[i].Current = true
 	}
 	p.Input = string(params)
-	p.Curl = in.opts.Inspect.Curl(place, m.Name, params)
+	p.fill(typedOf(p.inputs, params))
+	p.Snippets = in.opts.Inspect.Snippets(place, p.base, m.Name, params)
 	return "method", p, nil
+}
+
+// fill puts what was typed into the form.
+func (p *methodPage) fill(typed []string) {
+	p.Fields = nil
+	for i, in := range p.inputs {
+		f := formField{Input: in, ID: "p" + strconv.Itoa(i), Value: typed[i]}
+		choices := in.Choices
+		if in.Kind == "boolean" {
+			choices = []string{"true", "false"}
+		}
+		for _, c := range choices {
+			f.Options = append(f.Options, option{c, c == typed[i]})
+		}
+		p.Fields = append(p.Fields, f)
+	}
+}
+
+// typedOf returns what one would have typed to get params.
+func typedOf(inputs []inspect.Input, params json.Value) []string {
+	var named map[string]json.Value
+	var list []json.Value
+	out := make([]string, len(inputs))
+	if params.Kind() == '[' {
+		_ = json.Unmarshal(params, &list) // none where they are none
+	} else {
+		_ = json.Unmarshal(params, &named) // none where they are none
+	}
+	for i, in := range inputs {
+		v := named[in.Name]
+		if i < len(list) {
+			v = list[i]
+		}
+		switch {
+		case len(v) == 0:
+		case in.Kind == "text" && v.Kind() == '"':
+			_ = json.Unmarshal(v, &out[i]) // it is a string
+		default:
+			out[i] = string(v)
+		}
+	}
+	return out
 }
 
 // call makes the page of a method with the answer to a call.
@@ -214,8 +275,21 @@ func (in *inspector) call(v *visit) (string, any, error) {
 		return "", nil, err
 	}
 	p.Input = v.PostFormValue("params")
+	if p.Form {
+		typed := make([]string, len(p.inputs))
+		for i := range typed {
+			typed[i] = v.PostFormValue("p" + strconv.Itoa(i))
+		}
+		p.fill(typed)
+		params, err := inspect.FromInputs(m.ParamStructure == "by-position", p.inputs, typed)
+		if err != nil {
+			p.Answer = &answer{Message: err.Error()}
+			return "method", p, nil
+		}
+		p.Input = string(params)
+	}
 	params := json.Value(p.Input)
-	p.Curl = in.opts.Inspect.Curl(place, m.Name, params)
+	p.Snippets = in.opts.Inspect.Snippets(place, p.base, m.Name, params)
 	ctx, cancel := context.WithTimeout(v.Context(), callAtMost)
 	defer cancel()
 	if meta, err := jsonrpc.MetaOf(v.Header); err == nil {
@@ -283,14 +357,38 @@ func (in *inspector) methodPage(v *visit) (methodPage, inspect.Place, *openrpc.D
 		if text == "" {
 			text = c.Summary
 		}
-		p.Params = append(p.Params, paramEntry{c.Name, inspect.TypeWords(doc, c.Schema), text, c.Required, c.Deprecated, tokens(c.Schema)})
+		words := inspect.TypeWords(doc, c.Schema)
+		p.Params = append(p.Params, paramEntry{c.Name, words, text, c.Required, c.Deprecated, tokens(c.Schema)})
+		p.inputs = append(p.inputs, inspect.InputOf(c.Name, c.Required, text, words, inspect.ShapeOf(doc, c.Schema)))
+	}
+	p.base = outside(v.Request)
+	p.Form = v.URL.Query().Get("as") == "form" && len(p.inputs) > 0
+	if len(p.inputs) > 0 {
+		p.Ways = []link{{Name: "JSON", URL: p.Action, Current: !p.Form}, {Name: "Form", URL: p.Action + "&as=form", Current: p.Form}}
+	}
+	as := ""
+	if p.Form {
+		as = "&as=form"
 	}
 	for i, e := range m.Examples {
 		if e.Ref == "" {
-			p.Examples = append(p.Examples, exampleEntry{Name: e.Name, Doc: e.Description, URL: p.Action + "&example=" + strconv.Itoa(i)})
+			p.Examples = append(p.Examples, exampleEntry{Name: e.Name, Doc: e.Description, URL: p.Action + as + "&example=" + strconv.Itoa(i)})
 		}
 	}
+	p.Action += as
 	return p, place, doc, m, nil
+}
+
+// outside returns where the proxy stands, as the browser sees it.
+func outside(r *http.Request) string {
+	host, proto := r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Forwarded-Proto")
+	if proto != "https" {
+		proto = "http"
+	}
+	if host == "" || strings.ContainsAny(host, "/?#@\\ \"'<>") {
+		return "http://127.0.0.1:9998"
+	}
+	return proto + "://" + host
 }
 
 // token is a piece of JSON with the class it is shown in.

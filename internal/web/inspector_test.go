@@ -338,6 +338,30 @@ func TestCall(t *testing.T) {
 	}
 }
 
+func TestForm(t *testing.T) {
+	m := newMachine(t)
+	status, body := m.do(t, "GET", createPath+"&as=form", "")
+	for _, want := range []string{`name="p0"`, `value="soup"`, `inputmode="decimal"`, `value="2"`, "optional", `action="` + strings.ReplaceAll(createPath, "&", "&amp;") + `&amp;as=form#answer"`} {
+		if status != 200 || !strings.Contains(body, want) {
+			t.Errorf("HTTP %d, lacks %q", status, want)
+		}
+	}
+	for _, c := range []struct{ dish, pieces, want string }{
+		{`a "stew" <b>`, "3", "&#34;o42&#34;"},
+		{`a "stew" <b>`, "three", "&#34;three&#34; is not a number"},
+		{"", "", "pieces is missing"},
+	} {
+		_, body := m.do(t, "POST", createPath+"&as=form", url.Values{"p0": {c.dish}, "p1": {c.pieces}, "p2": {""}}.Encode())
+		if !strings.Contains(body, c.want) || strings.Contains(body, "<b>") || c.dish != "" && !strings.Contains(body, `value="a &#34;stew&#34; &lt;b&gt;"`) {
+			t.Errorf("%q %q: lacks %q, or forgets what was typed", c.dish, c.pieces, c.want)
+		}
+	}
+	_, body = m.do(t, "GET", createPath, "", "X-Forwarded-Host", "box.example:9998", "X-Forwarded-Proto", "https")
+	if !strings.Contains(body, "https://box.example:9998/hero_food/org_acme/delivery/rpc") {
+		t.Error("the programs do not call where the browser is")
+	}
+}
+
 func TestOtherOriginsMayNotCall(t *testing.T) {
 	m := newMachine(t)
 	form := url.Values{"params": {`{"dish":"stew","pieces":1}`}}.Encode()
