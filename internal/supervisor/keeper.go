@@ -39,6 +39,7 @@ type keeper struct {
 	run     string
 	exit    *osproc.Exit // of the last process
 	ready   bool
+	adopted bool // proc was started by an earlier supervisor
 	started time.Time
 	shown   string // the state that the history last told
 	capture *logs.Capture

@@ -175,7 +175,7 @@ func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec record, runs []os
 // takeOver makes a process that was found the keeper's.
 func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec record, run string, p Process) {
 	u := k.definition().WithDefaults()
-	k.proc, k.run, k.ended = p, run, false
+	k.proc, k.run, k.ended, k.adopted = p, run, false, true
 	k.started = rec.Started
 	if run != rec.Run || k.started.IsZero() {
 		k.started = time.Now()

@@ -331,6 +331,24 @@ func TestStopIsKept(t *testing.T) {
 	}
 }
 
+// TestReadyWhileNobodyHears is about sd_notify's one message, sent while no
+// supervisor was there: the service is not killed for having been silent.
+func TestReadyWhileNobodyHears(t *testing.T) {
+	p := places(t)
+	s := open(t, supervisor.Options{Places: p})
+	u := fast("a", "exec sleep 1000")
+	u.Ready = unit.Ready{Mode: unit.ReadyNotify, Delay: unit.Duration(time.Millisecond)}
+	set(t, s, u)
+	must(t, s.Start(t.Context(), "a"))
+	pid := wait(t, s, "a", "starting").PID
+	must(t, s.Shutdown(t.Context(), supervisor.Leave))
+	s = open(t, supervisor.Options{Places: p})
+	defer s.Shutdown(context.Background(), supervisor.StopAll)
+	if st := wait(t, s, "a", "running"); st.PID != pid {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestRemove(t *testing.T) {
 	s, p := real(t)
 	set(t, s, fast("a", "echo hi; exec sleep 1000"))

@@ -55,7 +55,7 @@ func (k *keeper) spawn(ctx context.Context) {
 		k.step(ctx, machine.Event{Op: machine.NotSpawned, Attempt: attempt, Fatal: fatal, Cause: cause})
 		return
 	}
-	k.run, k.ended, k.ready, k.started = run, false, false, time.Now()
+	k.run, k.ended, k.ready, k.adopted, k.started = run, false, false, false, time.Now()
 	k.note(k.started, "")
 	k.feed(u)
 	k.step(ctx, machine.Event{Op: machine.Spawned, Attempt: attempt})
@@ -197,10 +197,12 @@ func (k *keeper) watch(ctx context.Context) {
 		k.send(message{event: machine.Event{Op: machine.Ready, Attempt: attempt, Cause: cause}})
 	}
 	mode := u.Ready.Mode
-	if mode == unit.ReadyNotify {
+	if mode == unit.ReadyNotify && !k.adopted {
 		return
 	}
-	if mode == unit.ReadyDelay || mode == unit.ReadyAuto && k.sup.opts.Prober == nil {
+	// One that was adopted may have said that it is ready while nobody heard
+	// it, and says so once.
+	if mode == unit.ReadyDelay || mode == unit.ReadyNotify || mode == unit.ReadyAuto && k.sup.opts.Prober == nil {
 		k.timers = append(k.timers, time.AfterFunc(u.Ready.Delay.Std(), func() { ready(fmt.Sprintf("ready: up for %v", u.Ready.Delay)) }))
 		return
 	}
