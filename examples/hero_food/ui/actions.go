@@ -70,7 +70,7 @@ func (p *pages) step(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		f.blame(err)
-		p.showBoard(w, r, f, fault.Of(err).HTTP())
+		p.showBoard(w, r, f, statusOf(err))
 		return
 	}
 	p.seeOrder(w, f, id)
@@ -98,7 +98,7 @@ func (p *pages) place(w http.ResponseWriter, r *http.Request) {
 		p.trouble(w, r, missing)
 		return
 	}
-	p.show(w, fault.Of(err).HTTP(), "restaurant", t)
+	p.show(w, statusOf(err), "restaurant", t)
 }
 
 // send hands the form's order to the service.

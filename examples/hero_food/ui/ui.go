@@ -144,5 +144,5 @@ func (p *pages) show(w http.ResponseWriter, status int, page string, view any) {
 func (p *pages) trouble(w http.ResponseWriter, r *http.Request, err error) {
 	f := frame{Base: p.base(r), Home: p.base(r), Title: "Hero Food"}
 	f.blame(err)
-	p.show(w, fault.Of(err).HTTP(), "trouble", f)
+	p.show(w, statusOf(err), "trouble", f)
 }

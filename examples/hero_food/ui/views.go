@@ -82,6 +82,16 @@ func (f *frame) blame(err error) {
 	}
 }
 
+// statusOf returns the HTTP status for an error. One that a domain declares by
+// a code of its own is a refusal, not a failure.
+func statusOf(err error) int {
+	kind := fault.Of(err)
+	if e, ok := errors.AsType[*jsonrpc.Error](err); ok && kind == fault.Internal && e.Code != jsonrpc.CodeInternal {
+		kind = fault.Conflict
+	}
+	return kind.HTTP()
+}
+
 // board is the overview of a context.
 type board struct {
 	frame
