@@ -37,7 +37,7 @@ func refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
 
 // own answers what is the proxy's own: its health, and the list of services
 // that the door leads to.
-func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string) {
+func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string, v *visit) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		refuse(w, &route.Refusal{Status: http.StatusMethodNotAllowed, Detail: "use GET"}, "")
@@ -52,7 +52,7 @@ func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string) {
 	} else {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+homeStyleHash+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		body = p.home()
+		body = p.home(v)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodGet {
@@ -68,8 +68,8 @@ const homeStyle = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sa
 // homeStyleHash is the SHA-256 of homeStyle in base64, held by a test.
 const homeStyleHash = "CiJfKA6ZzkTSHxpLK8NUsnn9p5+78z5jeV/jwCTpWhc="
 
-// home is the page that lists the services.
-func (p *Proxy) home() string {
+// home is the page that lists the services that the visitor may reach.
+func (p *Proxy) home(v *visit) string {
 	var b strings.Builder
 	b.WriteString(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
 		`<title>Services</title><style>` + homeStyle + `</style></head><body><h1>Services</h1><ul>`)
@@ -77,6 +77,9 @@ func (p *Proxy) home() string {
 	n := 0
 	if tree != nil {
 		for _, s := range tree.Services {
+			if !v.policy.Sees(v.caller, s.Name.String()) {
+				continue
+			}
 			name, title, text := s.Name.String(), s.Name.String(), ""
 			if s.Manifest != nil {
 				text = s.Manifest.Description

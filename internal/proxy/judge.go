@@ -22,6 +22,9 @@ func (p *Proxy) judge(to *route.Route, r *http.Request) *route.Refusal {
 	r.Header.Del("Expect")
 	switch to.Layer {
 	case route.UI, route.Web, route.Admin:
+		if to.ReadOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return &route.Refusal{Status: http.StatusNotFound, Detail: to.Service.Name.String() + " has no such domain"}
+		}
 		if up := r.Header.Get("Upgrade"); up != "" && !strings.EqualFold(up, "websocket") {
 			r.Header.Del("Upgrade")
 		}
@@ -43,6 +46,9 @@ func (p *Proxy) judge(to *route.Route, r *http.Request) *route.Refusal {
 	}
 	if r.Method != http.MethodPost {
 		return &route.Refusal{Status: http.StatusMethodNotAllowed, Detail: "JSON-RPC is called with POST"}
+	}
+	if strings.Contains(r.URL.RawQuery, "/") {
+		return &route.Refusal{Status: http.StatusBadRequest, Detail: "a path stands in the query of a call"}
 	}
 	r.URL.RawQuery, r.URL.ForceQuery = "", false // a call has its params in its body
 	if !jsonBody(r.Header) {

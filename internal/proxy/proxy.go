@@ -20,9 +20,11 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/route"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -46,13 +48,18 @@ type Options struct {
 	// MaxBody is the largest call, in bytes, that is passed on; 0 is 4 MiB.
 	// What goes to a UI is not bounded here.
 	MaxBody int64
-	Log     *slog.Logger // nil discards
+	// Policy returns who may do what, as it is now. Nil, or a nil policy, lets
+	// callers of this machine do everything and nobody else anything.
+	Policy func() *access.Policy
+	Log    *slog.Logger // nil discards
+	Audit  *slog.Logger // gets each decision; nil discards
 }
 
 // Proxy is the handler. It is safe for concurrent use.
 type Proxy struct {
 	opts    Options
 	log     *slog.Logger
+	audit   *slog.Logger
 	reverse *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
 	sockets pool
@@ -60,23 +67,23 @@ type Proxy struct {
 
 // New returns a Proxy. It opens nothing until it is asked.
 func New(opts Options) *Proxy {
-	p := &Proxy{opts: opts, log: opts.Log, cross: http.NewCrossOriginProtection()}
+	p := &Proxy{opts: opts, log: opts.Log, audit: opts.Audit, cross: http.NewCrossOriginProtection()}
+	if p.audit == nil {
+		p.audit = slog.New(slog.DiscardHandler)
+	}
+	if p.opts.Policy == nil {
+		p.opts.Policy = func() *access.Policy { return nil }
+	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite:       rewrite,
-		Transport:     &p.sockets,
-		FlushInterval: -1, // a stream is worth nothing in a buffer
-		ErrorLog:      slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-		ErrorHandler:  p.failed,
-		ModifyResponse: func(r *http.Response) error {
-			if to := target(r.Request.Context()); to.Successor != "" {
-				r.Header.Set("Deprecation", "true")
-				r.Header.Add("Link", "<"+to.Successor+`>; rel="successor-version"`)
-			}
-			return nil
-		},
+		Rewrite:        rewrite,
+		Transport:      &p.sockets,
+		FlushInterval:  -1, // a stream is worth nothing in a buffer
+		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorHandler:   p.failed,
+		ModifyResponse: modify,
 	}
 	return p
 }
@@ -87,17 +94,25 @@ func (p *Proxy) Close() { p.sockets.close() }
 // ServeHTTP answers one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refusal := p.admit(r); refusal != nil {
+		w.Header().Set("Connection", "close")
 		refuse(w, refusal, "")
+		return
+	}
+	v := p.visitor(r)
+	defer p.record(v, r, time.Now())
+	if !v.known {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		v.refuse(w, &route.Refusal{Status: http.StatusUnauthorized, Detail: "show a token that is valid here"}, "")
 		return
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if path == "/" || path == "/health" {
-		p.own(w, r, path)
+		p.own(w, r, path, v)
 		return
 	}
-	to, refusal := route.Resolve(p.opts.Tree(), path)
+	to, refusal := p.resolve(v, path)
 	if refusal != nil {
-		refuse(w, refusal, "")
+		v.refuse(w, refusal, "")
 		return
 	}
 	if to.Redirect != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -108,25 +123,33 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusPermanentRedirect)
 		return
 	}
+	p.forward(w, r, to, v)
+}
+
+// forward sends a request that may reach its target on to it.
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route.Route, v *visit) {
 	if to.Layer == route.Agent || to.Layer == route.Machine {
 		if refusal := p.bridge(to, r); refusal != nil {
-			refuse(w, refusal, to.Layer.String())
+			v.refuse(w, refusal, to.Layer.String())
 			return
 		}
 	}
 	if to.Socket == nil {
-		refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "there is no socket to ask"}, to.Layer.String())
+		v.refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "there is no socket to ask"}, to.Layer.String())
 		return
 	}
 	socket, err := p.opts.Places.Socket(to.Socket.Rel)
 	if err != nil {
-		refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "the socket's path is not one"}, to.Layer.String())
+		v.refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: "the socket's path is not one"}, to.Layer.String())
 		return
 	}
-	r = r.WithContext(context.WithValue(r.Context(), hopKey{}, &hop{Route: to, path: socket}))
+	r = r.WithContext(context.WithValue(r.Context(), hopKey{}, &hop{Route: to, path: socket, visit: v}))
 	if refusal := p.judge(to, r); refusal != nil {
 		w.Header().Set("Connection", "close") // what is left of the request is not read
-		refuse(w, refusal, to.Layer.String())
+		v.refuse(w, refusal, to.Layer.String())
+		return
+	}
+	if v.judged(w, r, to) {
 		return
 	}
 	// Otherwise net/http reads all of the body before it sends any answer.
@@ -215,7 +238,8 @@ func (p *Proxy) bridge(to *route.Route, r *http.Request) *route.Refusal {
 // hop is where one request goes, for the functions that only see requests.
 type hop struct {
 	*route.Route
-	path string // of the socket, absolute
+	path  string // of the socket, absolute
+	visit *visit
 }
 
 type hopKey struct{}
@@ -247,6 +271,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 		out.Header.Set("X-Forwarded-Prefix", to.Prefix)
 	}
 	oneContext(out.Header)
+	to.visit.introduce(out.Header, to.Route)
 	if !plain(out.Header.Get("X-Request-Id"), 128) {
 		out.Header.Set("X-Request-Id", rand.Text())
 	}

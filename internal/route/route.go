@@ -43,6 +43,10 @@ type Route struct {
 	Successor string
 	// Redirect, where set, is the address that the client is sent to instead.
 	Redirect string
+	// ReadOnly says that the path ends as the call of a domain does, which is
+	// not there: a page may have such an address, a call that went astray is
+	// nothing for the UI.
+	ReadOnly bool
 }
 
 // Refusal is a request that leads nowhere.
@@ -119,7 +123,25 @@ func resolveIn(t *discovery.Tree, s *discovery.Service, prefix string, rest []st
 	if s.UI == nil {
 		return nil, notFound(s.Name.String() + " has nothing at " + quote("/"+strings.Join(rest, "/")))
 	}
-	return ui(s, prefix, rest), nil
+	r := ui(s, prefix, rest)
+	r.ReadOnly = s.Layout == layout.Layers && callLike(rest)
+	return r, nil
+}
+
+// callLike reports whether some reader could take the segments for a domain's
+// address: three or more of them, the last of which begins with an endpoint
+// that is called.
+func callLike(rest []string) bool {
+	if len(rest) < 3 {
+		return false
+	}
+	last := strings.ToLower(rest[len(rest)-1])
+	for _, name := range []string{"rpc", "mcp"} {
+		if after, ok := strings.CutPrefix(last, name); ok && (after == "" || after[0] < '0' || after[0] > '9' && after[0] < 'a') {
+			return true
+		}
+	}
+	return false
 }
 
 // domain resolves {context}/{domain}/{endpoint}, where both exist.
@@ -222,8 +244,13 @@ func checkPath(path string) *Refusal {
 			if i+2 >= len(path) || !hex(path[i+1]) || !hex(path[i+2]) {
 				return bad("a broken escape")
 			}
-			if v := path[i+1 : i+3]; v == "00" || strings.EqualFold(v, "5c") {
-				return bad("an escaped NUL or backslash")
+			if v := path[i+1 : i+3]; v[0] <= '1' || strings.EqualFold(v, "7f") || strings.EqualFold(v, "5c") {
+				return bad("an escaped control character or backslash")
+			}
+			// Bytes that begin no character of UTF-8 but in its overlong forms.
+			if v := strings.ToLower(path[i+1 : i+3]); v == "c0" || v == "c1" || strings.HasPrefix(strings.ToLower(path[i:]), "%e0%8") ||
+				strings.HasPrefix(strings.ToLower(path[i:]), "%e0%9") {
+				return bad("an overlong character")
 			}
 		}
 	}
@@ -244,7 +271,7 @@ func dots(segment string) bool {
 	}
 	for part := range strings.SplitSeq(s, "/") {
 		part, _, _ = strings.Cut(part, ";")
-		if part == "." || part == ".." {
+		if part != "" && strings.Trim(part, ".") == "" {
 			return true
 		}
 	}

@@ -1,0 +1,239 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/internal/access"
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/route"
+)
+
+// visit is one request: who sent it, and what was decided of it.
+type visit struct {
+	policy   *access.Policy // the one that all of the request is held against
+	caller   access.Caller
+	known    bool
+	decision access.Decision
+	target   access.Target
+	methods  []string // of a body that was judged
+	rule     string
+	refused  int // the status of the refusal; 0: none
+}
+
+// visitor finds who sent a request.
+func (p *Proxy) visitor(r *http.Request) *visit {
+	v := &visit{policy: p.opts.Policy()}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	loopback := err == nil && peer.Addr().Unmap().IsLoopback()
+	v.caller, v.known = v.policy.Caller(r.Header["Authorization"], loopback, time.Now())
+	return v
+}
+
+// resolve finds where a path leads, and whether this visitor may go there. To
+// one who may not reach everything, what is denied and what does not exist
+// look the same.
+func (p *Proxy) resolve(v *visit, path string) (*route.Route, *route.Refusal) {
+	to, refusal := route.Resolve(p.opts.Tree(), path)
+	if refusal != nil {
+		if refusal.Status == http.StatusNotFound && !v.policy.Everything(v.caller) {
+			return nil, notAllowed()
+		}
+		return nil, refusal
+	}
+	v.target = targetOf(to)
+	v.decision = v.policy.Decide(v.caller, v.target)
+	v.rule = v.decision.Rule
+	if !v.decision.Allowed || !v.decision.AllMethods() && !judgeable(to) {
+		return nil, notAllowed()
+	}
+	return to, nil
+}
+
+func notAllowed() *route.Refusal {
+	return &route.Refusal{Status: http.StatusForbidden, Detail: "you may not reach this"}
+}
+
+// targetOf says of a route what rules are about.
+func targetOf(to *route.Route) access.Target {
+	t := access.Target{Layer: to.Layer.String(), Context: to.Context.String(), Domain: to.Domain.String()}
+	if to.Service != nil {
+		t.Service = to.Service.Name.String()
+	}
+	return t
+}
+
+// judgeable reports whether a rule of methods can be held: what leads anywhere
+// but to a socket's endpoints could call whatever it likes.
+func judgeable(to *route.Route) bool {
+	if to.Layer != route.Domain && to.Layer != route.Service {
+		return false
+	}
+	switch to.Path {
+	case "/rpc", "/openrpc.json", "/health":
+		return true
+	}
+	return false
+}
+
+// judged holds the calls of a body against the rules of methods. It reports
+// whether it answered.
+func (v *visit) judged(w http.ResponseWriter, r *http.Request, to *route.Route) bool {
+	if to.Path != "/rpc" || to.Layer != route.Domain && to.Layer != route.Service || v.decision.AllMethods() {
+		return false
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		v.refuse(w, &route.Refusal{Status: http.StatusBadRequest, Detail: "the body ended early"}, to.Layer.String())
+		return true
+	}
+	j, err := v.decision.Judge(body)
+	if err != nil {
+		v.refuse(w, &route.Refusal{Status: http.StatusBadRequest, Detail: "the call cannot be judged: " + err.Error()}, to.Layer.String())
+		return true
+	}
+	v.methods = j.Methods
+	switch {
+	case j.Answer == nil:
+		v.rule = j.Rule
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return false
+	case len(j.Answer) == 0: // a notification has no answer of its own
+		v.refuse(w, &route.Refusal{Status: http.StatusForbidden, Detail: "you may not call " + j.Denied}, to.Layer.String())
+		return true
+	}
+	v.refused = http.StatusForbidden
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(j.Answer)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	_, err = w.Write(j.Answer)
+	_ = err // the caller has gone; nobody is left to be told
+	return true
+}
+
+func (v *visit) refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
+	v.refused = no.Status
+	refuse(w, no, layer)
+}
+
+// introduce tells the socket who calls: whoever showed a token.
+func (v *visit) introduce(h http.Header, to *route.Route) {
+	if v.caller.Name != access.Local {
+		h.Set("X-Hero-User", v.caller.Name)
+	}
+	if v.cutsDown(to) {
+		h.Set("Accept-Encoding", "identity")
+		for _, name := range []string{"Range", "If-None-Match", "If-Modified-Since", "If-Range"} {
+			h.Del(name)
+		}
+	}
+}
+
+// cutsDown reports whether the answer is a document that shows more methods
+// than the visitor may call.
+func (v *visit) cutsDown(to *route.Route) bool {
+	return to.Path == "/openrpc.json" && !v.decision.AllMethods()
+}
+
+// record writes what was decided.
+func (p *Proxy) record(v *visit, r *http.Request, since time.Time) {
+	name := v.target.Service
+	if v.target.Domain != "" {
+		name += "/" + v.target.Context + "/" + v.target.Domain
+	}
+	decision := "allowed"
+	if v.refused != 0 {
+		decision = "refused"
+	}
+	p.audit.Info(decision, "caller", v.caller.Name, "peer", r.RemoteAddr, "verb", r.Method, "target", name, "layer", v.target.Layer,
+		"methods", strings.Join(v.methods[:min(len(v.methods), 20)], " "), "rule", v.rule, "status", v.refused, "ms", time.Since(since).Milliseconds())
+}
+
+// modify makes an answer fit for the visitor.
+func modify(r *http.Response) error {
+	to := target(r.Request.Context())
+	if to.Successor != "" {
+		r.Header.Set("Deprecation", "true")
+		r.Header.Add("Link", "<"+to.Successor+`>; rel="successor-version"`)
+	}
+	if !to.visit.cutsDown(to.Route) || r.StatusCode != http.StatusOK {
+		return nil
+	}
+	for _, name := range []string{"Etag", "Last-Modified", "Content-Md5", "Digest"} {
+		r.Header.Del(name)
+	}
+	if r.Request.Method == http.MethodHead {
+		r.Header.Del("Content-Length")
+		return nil
+	}
+	return to.visit.cutDown(r)
+}
+
+// maxDocument is the largest OpenRPC document that is cut down.
+const maxDocument = 32 << 20
+
+// cutDown leaves in an OpenRPC document the methods that the visitor may call.
+func (v *visit) cutDown(r *http.Response) error {
+	if r.Header.Get("Content-Encoding") != "" {
+		return errors.New("the document is encoded, and cannot be cut down to what the caller may see")
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxDocument+1))
+	if err != nil {
+		return fmt.Errorf("read the document: %w", err)
+	}
+	if err := r.Body.Close(); err != nil {
+		return fmt.Errorf("read the document: %w", err)
+	}
+	if len(data) > maxDocument {
+		return errors.New("the document is too large to be cut down to what the caller may see")
+	}
+	out, err := cutMethods(data, func(method string) bool { _, ok := v.decision.Method(method); return ok })
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(out)), int64(len(out))
+	r.TransferEncoding, r.Trailer = nil, nil
+	r.Header.Set("Content-Length", strconv.Itoa(len(out)))
+	return nil
+}
+
+func cutMethods(data []byte, may func(string) bool) ([]byte, error) {
+	var doc map[string]json.Value
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	var methods []json.Value
+	if err := json.Unmarshal(doc["methods"], &methods); err != nil {
+		return nil, fmt.Errorf("read the document's methods: %w", err)
+	}
+	kept := []json.Value{}
+	for _, m := range methods {
+		var named struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(m, &named); err != nil {
+			return nil, fmt.Errorf("read a method of the document: %w", err)
+		}
+		if may(named.Name) {
+			kept = append(kept, m)
+		}
+	}
+	out, err := json.Marshal(kept)
+	if err != nil {
+		return nil, fmt.Errorf("write the document: %w", err)
+	}
+	doc["methods"] = out
+	if out, err = json.Marshal(doc, json.Deterministic()); err != nil {
+		return nil, fmt.Errorf("write the document: %w", err)
+	}
+	return out, nil
+}
