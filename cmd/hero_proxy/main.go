@@ -31,19 +31,25 @@ func main() {
 func program() cli.Program {
 	return cli.Program{
 		Name: "hero_proxy", Version: sdk.Version, Help: "lets HTTP in to the services of this machine",
-		Commands: []cli.Command{serveCommand()},
+		Commands: []cli.Command{serveCommand(), tokenCommand(), checkCommand(), routesCommand()},
 	}
 }
 
 func serveCommand() cli.Command {
 	var listen string
+	var hosts names
 	return cli.Command{
-		Name: "serve", Args: "[--listen 127.0.0.1:9998]", Help: "answer HTTP until told to stop; hero_proc does this",
+		Name: "serve", Args: "[--listen 127.0.0.1:9998] [--host NAME]", Help: "answer HTTP until told to stop; hero_proc does this",
 		Flags: func(f *flag.FlagSet) {
 			f.StringVar(&listen, "listen", "127.0.0.1:9998", "`address` to listen on")
+			f.Var(&hosts, "host", "a further `name` that the proxy is asked by; may be given again")
 		},
 		Run: func(ctx context.Context, c cli.Call) error {
 			env, err := sdk.ProcessEnv()
+			if err != nil {
+				return err
+			}
+			policy, err := proxy.OpenPolicy(env.Places.Policy(), env.Log)
 			if err != nil {
 				return err
 			}
@@ -52,12 +58,13 @@ func serveCommand() cli.Command {
 				return err
 			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
-			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Log: env.Log})
+			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Policy: policy.Policy, Hosts: hosts,
+				Log: env.Log, Audit: env.Log})
 			svc := sdk.Service{Name: "hero_proxy", Version: sdk.Version, Title: "Proxy", RootOnly: true,
 				Description: "HTTP to the right socket: services, their UIs, their domains."}
 			return sdk.Run(ctx, env, svc,
 				sdk.Task{Name: "watch", Run: watcher.Run},
-				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, l, handler) }})
+				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, proxy.Strict(l), handler) }})
 		},
 	}
 }

@@ -70,6 +70,9 @@ type rule struct {
 	methods     []string
 }
 
+// Nobody returns a policy that denies everything to everybody.
+func Nobody() *Policy { return &Policy{} }
+
 // document is the policy as it is written.
 type document struct {
 	Local  *bool           `toml:"local"`

@@ -253,3 +253,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestRemove(t *testing.T) {
+	doc := must(access.Add([]byte("# mine\nlocal = false"), access.Grant{Name: "a", Hash: access.Hash("a"), Allow: []string{"x"}}))
+	doc = must(access.Add(doc, access.Grant{Name: "b", Hash: access.Hash("b"), Allow: []string{"y"}}))
+	out := must(access.Remove(doc, "a"))
+	p := must(access.Parse(out))
+	if _, ok := p.Caller([]string{"Bearer a"}, true, now); ok {
+		t.Errorf("a is known after it was removed:\n%s", out)
+	}
+	if _, ok := p.Caller([]string{"Bearer b"}, true, now); !ok || !strings.HasPrefix(string(out), "# mine\nlocal = false\n") {
+		t.Errorf("more was removed:\n%s", out)
+	}
+	for _, doc := range []string{"", string(out), "token = [{name='a',sha256='" + access.Hash("a") + "'}]"} {
+		if _, err := access.Remove([]byte(doc), "a"); err == nil {
+			t.Errorf("removed from %s", doc)
+		}
+	}
+}

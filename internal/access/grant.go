@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -54,6 +55,61 @@ func Tokens(doc []byte) ([]Grant, error) {
 	out := make([]Grant, len(d.Tokens))
 	for i, t := range d.Tokens {
 		out[i] = Grant{Name: t.Name, Hash: t.SHA256, Expires: t.Expires}
+	}
+	return out, nil
+}
+
+// Remove returns the document without a token of that name. Its rules stay:
+// they are rules about nobody, until there is a token of the name again.
+func Remove(doc []byte, name string) ([]byte, error) {
+	list, err := Tokens(doc)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list, func(g Grant) bool { return g.Name == name })
+	if i < 0 {
+		return nil, fault.WithHint(fault.Errorf(fault.NotFound, "there is no token named %s", name), "hero_proxy token list")
+	}
+	out, err := cutTable(doc, i)
+	if err != nil {
+		return nil, err
+	}
+	left, err := Tokens(out)
+	if err != nil || len(left) != len(list)-1 || slices.ContainsFunc(left, func(g Grant) bool { return g.Name == name }) {
+		return nil, fault.WithHint(fault.Errorf(fault.Unsupported, "the token %s is not written as a table of its own", name), "take its lines out of etc/proxy.toml by hand")
+	}
+	return out, nil
+}
+
+// cutTable leaves out the lines of the n-th [[token]]: from its heading to the
+// next, without the comments that belong to that one.
+func cutTable(doc []byte, n int) ([]byte, error) {
+	lines := bytes.SplitAfter(doc, []byte("\n"))
+	from, to, seen := -1, len(lines), -1
+	for i, line := range lines {
+		text := bytes.TrimSpace(line)
+		if !bytes.HasPrefix(text, []byte("[")) {
+			continue
+		}
+		if from >= 0 {
+			to = i
+			break
+		}
+		if bytes.HasPrefix(bytes.ReplaceAll(text, []byte(" "), nil), []byte("[[token]]")) {
+			if seen++; seen == n {
+				from = i
+			}
+		}
+	}
+	if from < 0 {
+		return doc, nil
+	}
+	for to > from+1 && (len(bytes.TrimSpace(lines[to-1])) == 0 || bytes.HasPrefix(bytes.TrimSpace(lines[to-1]), []byte("#"))) {
+		to--
+	}
+	out := bytes.Join(slices.Concat(lines[:from], lines[to:]), nil)
+	if _, err := Parse(out); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

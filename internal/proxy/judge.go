@@ -44,6 +44,9 @@ func (p *Proxy) judge(to *route.Route, r *http.Request) *route.Refusal {
 		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
 		return nil
 	}
+	if r.ContentLength > p.maxBody() {
+		return tooLarge()
+	}
 	if r.Method != http.MethodPost {
 		return &route.Refusal{Status: http.StatusMethodNotAllowed, Detail: "JSON-RPC is called with POST"}
 	}
@@ -85,18 +88,10 @@ func jsonBody(h http.Header) bool {
 
 // readBody replaces the body by its bytes.
 func (p *Proxy) readBody(r *http.Request) *route.Refusal {
-	most := p.opts.MaxBody
-	if most <= 0 {
-		most = defaultMaxBody
-	}
-	large := &route.Refusal{Status: http.StatusRequestEntityTooLarge, Detail: "the body is too large"}
-	if r.ContentLength > most {
-		return large
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, most))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, p.maxBody()))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return large
+			return tooLarge()
 		}
 		return &route.Refusal{Status: http.StatusBadRequest, Detail: "the body ended early or was not framed as it should be"}
 	}
@@ -104,4 +99,15 @@ func (p *Proxy) readBody(r *http.Request) *route.Refusal {
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.ContentLength, r.TransferEncoding, r.Trailer = int64(len(body)), nil, nil
 	return nil
+}
+
+func (p *Proxy) maxBody() int64 {
+	if p.opts.MaxBody > 0 {
+		return p.opts.MaxBody
+	}
+	return defaultMaxBody
+}
+
+func tooLarge() *route.Refusal {
+	return &route.Refusal{Status: http.StatusRequestEntityTooLarge, Detail: "the body is too large"}
 }

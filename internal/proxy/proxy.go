@@ -19,14 +19,12 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/route"
-	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
 
@@ -338,9 +336,16 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the caller has gone
 	}
+	if errors.Is(err, errMalformed) {
+		w.Header().Set("Connection", "close")
+		to.visit.refuse(w, &route.Refusal{Status: http.StatusBadRequest, Detail: "the body was not framed as it should be"}, to.Layer.String())
+		return
+	}
 	p.log.Warn("a socket did not answer", "socket", to.Socket.Rel, "error", err)
 	detail := "its socket does not answer"
 	switch fault.Of(err) {
+	case fault.Denied:
+		detail = "its socket is not this user's"
 	case fault.NotFound:
 		detail = "its socket is gone"
 	case fault.Unavailable:
@@ -351,48 +356,4 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 		name = to.Service.Name.String()
 	}
 	refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: name + ": " + detail}, to.Layer.String())
-}
-
-// pool keeps the connections to each socket, and lets go of those to a socket
-// that was replaced. It is the transport of all requests.
-type pool struct {
-	mu    sync.Mutex // guards conns
-	conns map[string]*pooled
-}
-
-type pooled struct {
-	id        unixsock.ID
-	transport *http.Transport
-}
-
-// RoundTrip sends a request to the socket of its hop.
-func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
-	to := target(r.Context())
-	return p.transport(to.path, to.Socket.ID).RoundTrip(r)
-}
-
-func (p *pool) transport(path string, id unixsock.ID) *http.Transport {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.conns[path]
-	if c != nil && c.id == id {
-		return c.transport
-	}
-	if c != nil {
-		c.transport.CloseIdleConnections()
-	}
-	if p.conns == nil {
-		p.conns = make(map[string]*pooled)
-	}
-	c = &pooled{id: id, transport: unixsock.Transport(path)}
-	p.conns[path] = c
-	return c.transport
-}
-
-func (p *pool) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.transport.CloseIdleConnections()
-	}
 }

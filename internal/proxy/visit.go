@@ -144,8 +144,12 @@ func (v *visit) cutsDown(to *route.Route) bool {
 	return to.Path == "/openrpc.json" && !v.decision.AllMethods()
 }
 
-// record writes what was decided.
+// record writes what was decided. Where no policy is in force nothing is
+// decided but what a visitor without credentials was refused.
 func (p *Proxy) record(v *visit, r *http.Request, since time.Time) {
+	if v.policy == nil && v.known {
+		return
+	}
 	name := v.target.Service
 	if v.target.Domain != "" {
 		name += "/" + v.target.Context + "/" + v.target.Domain

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/access"
+	"forge.ourworld.tf/lhumina_code/hero/internal/atomicfile"
+	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
+	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
+)
+
+// names is a flag that may be given again, or hold a list with commas.
+type names []string
+
+// String returns the names as one argument.
+func (n *names) String() string { return strings.Join(*n, ",") }
+
+// Set adds names.
+func (n *names) Set(s string) error {
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			return errors.New("a name is empty")
+		}
+		*n = append(*n, part)
+	}
+	return nil
+}
+
+// tokenFlags are what token create takes.
+type tokenFlags struct {
+	allow, methods names
+	expires        string
+	mcp, json      bool
+}
+
+func tokenCommand() cli.Command {
+	var f tokenFlags
+	return cli.Command{
+		Name: "token", Args: "create NAME --allow SERVICE/CONTEXT/DOMAIN [--methods GLOB] [--expires 30d] | list | remove NAME",
+		Help: "give callers tokens, and take them back", Min: 1, Max: 2,
+		Flags: func(fs *flag.FlagSet) {
+			fs.Var(&f.allow, "allow", "a `target` that may be reached: service/context/domain, service, or ** for everything; globs")
+			fs.Var(&f.methods, "methods", "a `glob` of methods that may be called; all unless given")
+			fs.StringVar(&f.expires, "expires", "", "after how `long` the token ends, such as 12h or 30d; never unless given")
+			fs.BoolVar(&f.mcp, "print-mcp-config", false, "print the configuration that MCP clients take")
+			fs.BoolVar(&f.json, "json", false, "print JSON")
+		},
+		Run: func(_ context.Context, c cli.Call) error {
+			places, err := c.Places()
+			if err != nil {
+				return err
+			}
+			switch {
+			case c.Args[0] == "create" && len(c.Args) == 2:
+				return createToken(c, places, f)
+			case c.Args[0] == "list" && len(c.Args) == 1:
+				return listTokens(c, places, f.json)
+			case c.Args[0] == "remove" && len(c.Args) == 2:
+				return removeToken(c, places)
+			}
+			return fault.WithHint(fault.Errorf(fault.Invalid, "token: write create NAME, list, or remove NAME"), "hero_proxy token --help")
+		},
+	}
+}
+
+// editPolicy changes the policy's document while nobody else does.
+func editPolicy(places layout.Places, edit func([]byte) ([]byte, error)) error {
+	path := places.Policy()
+	if err := unixsock.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	lock, err := unixsock.Lock(path + ".lock")
+	if err != nil {
+		return err
+	}
+	doc, err := os.ReadFile(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		if doc, err = edit(doc); err == nil {
+			err = atomicfile.Write(path, doc, 0o600)
+		}
+	}
+	return errors.Join(err, lock.Unlock())
+}
+
+func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
+	if len(f.allow) == 0 {
+		return fault.WithHint(fault.Errorf(fault.Invalid, "token create: say with --allow what it may reach"), "--allow hero_food/root/delivery")
+	}
+	g := access.Grant{Name: c.Args[1], Allow: f.allow, Methods: f.methods}
+	if f.expires != "" {
+		d, err := duration(f.expires)
+		if err != nil {
+			return err
+		}
+		g.Expires = time.Now().Add(d).Truncate(time.Second)
+	}
+	secret := "hp_" + strings.ToLower(rand.Text())
+	g.Hash = access.Hash(secret)
+	if err := editPolicy(places, func(doc []byte) ([]byte, error) { return access.Add(doc, g) }); err != nil {
+		return err
+	}
+	switch {
+	case f.mcp:
+		return printMCP(c, g, secret)
+	case f.json:
+		return c.JSON(map[string]string{"name": g.Name, "token": secret})
+	}
+	fmt.Fprintln(c.Stdout, secret)
+	fmt.Fprintln(c.Stderr, "hero_proxy: this token is shown once: keep it")
+	return nil
+}
+
+// printMCP prints what MCP clients read: a server for each domain that the
+// token was given by its name.
+func printMCP(c cli.Call, g access.Grant, secret string) error {
+	type server struct {
+		Type    string            `json:"type"`
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+	}
+	servers := make(map[string]server)
+	for _, target := range g.Allow {
+		if strings.ContainsAny(target, "*?") {
+			continue
+		}
+		servers[strings.ReplaceAll(target, "/", "-")] = server{Type: "http", URL: "http://127.0.0.1:9998/" + target + "/mcp",
+			Headers: map[string]string{"Authorization": "Bearer " + secret}}
+	}
+	return c.JSON(map[string]any{"mcpServers": servers})
+}
+
+func listTokens(c cli.Call, places layout.Places, asJSON bool) error {
+	doc, err := os.ReadFile(places.Policy())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the policy: %w", err)
+	}
+	list, err := access.Tokens(doc)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		Name    string    `json:"name"`
+		Expires time.Time `json:"expires,omitzero"`
+	}
+	rows, table := []row{}, [][]string{{"NAME", "EXPIRES"}}
+	for _, g := range list {
+		when := "never"
+		if !g.Expires.IsZero() {
+			when = g.Expires.UTC().Format(time.RFC3339)
+		}
+		rows, table = append(rows, row{g.Name, g.Expires}), append(table, []string{g.Name, when})
+	}
+	if asJSON {
+		return c.JSON(rows)
+	}
+	return c.Table(table)
+}
+
+func removeToken(c cli.Call, places layout.Places) error {
+	return editPolicy(places, func(doc []byte) ([]byte, error) { return access.Remove(doc, c.Args[1]) })
+}
+
+// duration reads what time.ParseDuration does, and days.
+func duration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 36500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, fault.WithHint(fault.Errorf(fault.Invalid, "%q is not a length of time", s), "write 12h or 30d")
+}
+
+func checkCommand() cli.Command {
+	var as string
+	var asJSON bool
+	return cli.Command{
+		Name: "check", Args: "--as NAME VERB PATH [METHOD]", Help: "say whether a caller may do something, and by which rule", Min: 2, Max: 3,
+		Flags: func(f *flag.FlagSet) {
+			f.StringVar(&as, "as", access.Local, "the `name` of the caller")
+			f.BoolVar(&asJSON, "json", false, "print JSON")
+		},
+		Run: func(ctx context.Context, c cli.Call) error {
+			places, err := c.Places()
+			if err != nil {
+				return err
+			}
+			tree, err := discovery.Discover(ctx, discovery.Options{Places: places})
+			if err != nil {
+				return err
+			}
+			file, err := proxy.OpenPolicy(places.Policy(), nil)
+			if err != nil {
+				return err
+			}
+			call := proxy.Ask{Caller: as, Path: c.Args[1]}
+			if len(c.Args) == 3 {
+				call.Method = c.Args[2]
+			}
+			v := proxy.Check(file.Policy(), tree, call)
+			if asJSON {
+				err = c.JSON(v)
+			} else {
+				_, err = fmt.Fprintln(c.Stdout, v)
+			}
+			if err == nil && !v.Allowed {
+				return cli.Status(1)
+			}
+			return err
+		},
+	}
+}
+
+func routesCommand() cli.Command {
+	var asJSON bool
+	return cli.Command{
+		Name: "routes", Help: "list the addresses of all that runs",
+		Flags: func(f *flag.FlagSet) { f.BoolVar(&asJSON, "json", false, "print JSON") },
+		Run: func(ctx context.Context, c cli.Call) error {
+			places, err := c.Places()
+			if err != nil {
+				return err
+			}
+			tree, err := discovery.Discover(ctx, discovery.Options{Places: places})
+			if err != nil {
+				return err
+			}
+			routes := proxy.Routes(tree)
+			if asJSON {
+				return c.JSON(routes)
+			}
+			table := [][]string{{"URL", "LAYER", "LAYOUT", "STATE", "SOCKET"}}
+			for _, r := range routes {
+				table = append(table, []string{r.URL, r.Layer, r.Layout, r.State, r.Socket})
+			}
+			return c.Table(table)
+		},
+	}
+}
