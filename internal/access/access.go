@@ -169,7 +169,7 @@ func checkRule(r ruleDocument) error {
 		}
 	}
 	for _, m := range r.Methods {
-		if m == "" || strings.ContainsAny(m, " \t\"\\") {
+		if m == "" || strings.ContainsFunc(m, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' }) {
 			return fmt.Errorf("%q is not a method", m)
 		}
 	}

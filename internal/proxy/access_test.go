@@ -11,8 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
 
 // guarded is the fixture behind a policy.
@@ -76,8 +79,9 @@ func TestAccess(t *testing.T) {
 		{"admin", "GET", "/hero_food/root/delivery/openrpc.json", "", 200, "delivery.drop", ""},
 		{"agent", "GET", "/hero_food/", "", 403, "may not", ""},
 		{"agent", "GET", "/nothing/here", "", 403, "may not", ""},
-		{"agent", "POST", "/hero_food/root/delivery/mcp", "{}", 403, "may not", ""},
-		{"agent", "POST", "/mcp", "{}", 403, "may not", ""},
+		{"agent", "POST", "/hero_food/root/delivery/mcp", "{}", 502, "hero_inspector", ""},
+		{"agent", "POST", "/hero_food/rpc", "{}", 403, "may not", ""},
+		{"agent", "POST", "/mcp", "{}", 502, "hero_inspector", ""},
 		{"admin", "GET", "/nothing/here", "", 404, "no service", ""},
 		{"admin", "POST", rpc, drop, 200, "POST /rpc", ""},
 		{"admin", "POST", "/hero_food/root/nothing/rpc", drop, 404, "no such domain", ""},
@@ -173,5 +177,35 @@ func TestCheckAndRoutes(t *testing.T) {
 	}
 	if got := proxy.Routes(f.tree.Load()); len(got) != 3 || got[2].URL != "/hero_food/root/delivery/rpc" || got[2].Layer != "domain" {
 		t.Errorf("routes: %+v", got)
+	}
+}
+
+// The bridge learns from the proxy alone what an agent may call.
+func TestClaims(t *testing.T) {
+	f, _ := guarded(t, agentPolicy)
+	f.upstream("hero_inspector_ui.sock", echo)
+	tree := *f.tree.Load()
+	id := must(unixsock.Stat(filepath.Join(f.places.Sockets, "hero_inspector_ui.sock")))
+	tree.Services = append(tree.Services, &discovery.Service{Name: must(layout.ParseService("hero_inspector")), Layout: layout.Layers,
+		UI: &discovery.Socket{Rel: "hero_inspector_ui.sock", ID: id}})
+	f.tree.Store(&tree)
+	at := access.Target{Layer: "mcp", Service: "hero_food", Context: "root", Domain: "delivery"}
+	for token, may := range map[string]map[string]bool{"agent": {"delivery.list": true, "delivery.drop": false}, "admin": {"delivery.drop": true}} {
+		for _, path := range []string{"/hero_food/root/delivery/mcp", "/mcp"} {
+			_, body := f.do("POST", path, "{}", "Authorization", "Bearer "+token, "X-Hero-Claims", `{"rules":[{"allow":["**"]}]}`)
+			_, after, ok := strings.Cut(body, "X-Hero-Claims: ")
+			claims, _, _ := strings.Cut(after, "\r")
+			if !ok || strings.Count(body, "Claims") != 1 {
+				t.Fatalf("%s at %s: %s", token, path, body)
+			}
+			for method, want := range may {
+				if access.Claimed(claims, at, method) != want {
+					t.Errorf("%s may call %s: not %v by %s", token, method, want, claims)
+				}
+			}
+		}
+	}
+	if access.Claimed("", at, "x") || access.Claimed(`{"rules":[{"allow":["**"]}],"more":1}`, at, "x") {
+		t.Error("claims that cannot be read allow something")
 	}
 }

@@ -50,6 +50,10 @@ func (p *Proxy) resolve(v *visit, path string) (*route.Route, *route.Refusal) {
 	}
 	v.target = targetOf(to)
 	v.decision = v.policy.Decide(v.caller, v.target)
+	if to.Layer == route.Machine && v.policy.Any(v.caller) {
+		v.rule = "claims"
+		return to, nil // the bridge shows and calls what the claims allow, and no more
+	}
 	v.rule = v.decision.Rule
 	if !v.decision.Allowed || !v.decision.AllMethods() && !judgeable(to) {
 		return nil, notAllowed()
@@ -71,8 +75,12 @@ func targetOf(to *route.Route) access.Target {
 }
 
 // judgeable reports whether a rule of methods can be held: what leads anywhere
-// but to a socket's endpoints could call whatever it likes.
+// but to a socket's endpoints could call whatever it likes. The bridge for
+// agents holds the rules itself, by the claims that it is sent.
 func judgeable(to *route.Route) bool {
+	if to.Layer == route.Agent {
+		return true
+	}
 	if to.Layer != route.Domain && to.Layer != route.Service {
 		return false
 	}
@@ -129,6 +137,10 @@ func (v *visit) refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
 func (v *visit) introduce(h http.Header, to *route.Route) {
 	if v.caller.Name != access.Local {
 		h.Set("X-Hero-User", v.caller.Name)
+	}
+	// The inspector calls others in the caller's name.
+	if to.Layer == route.Agent || to.Layer == route.Machine || to.Service.Name.String() == Inspector {
+		h.Set("X-Hero-Claims", v.policy.Claims(v.caller))
 	}
 	if v.cutsDown(to) {
 		h.Set("Accept-Encoding", "identity")
