@@ -265,6 +265,10 @@ func TestRemove(t *testing.T) {
 	if _, ok := p.Caller([]string{"Bearer b"}, true, now); !ok || !strings.HasPrefix(string(out), "# mine\nlocal = false\n") {
 		t.Errorf("more was removed:\n%s", out)
 	}
+	again := must(access.Parse(must(access.Add(out, access.Grant{Name: "a", Hash: access.Hash("a2"), Allow: []string{"z"}}))))
+	if again.Decide(access.Caller{Name: "a"}, access.Target{Layer: "service", Service: "x"}).Allowed {
+		t.Errorf("a new token of the name has the rules of the old one:\n%s", out)
+	}
 	for _, doc := range []string{"", string(out), "token = [{name='a',sha256='" + access.Hash("a") + "'}]"} {
 		if _, err := access.Remove([]byte(doc), "a"); err == nil {
 			t.Errorf("removed from %s", doc)

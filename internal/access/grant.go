@@ -59,8 +59,8 @@ func Tokens(doc []byte) ([]Grant, error) {
 	return out, nil
 }
 
-// Remove returns the document without a token of that name. Its rules stay:
-// they are rules about nobody, until there is a token of the name again.
+// Remove returns the document without a token of that name, and without the
+// rules that are about it alone: the next token of the name begins with none.
 func Remove(doc []byte, name string) ([]byte, error) {
 	list, err := Tokens(doc)
 	if err != nil {
@@ -70,20 +70,40 @@ func Remove(doc []byte, name string) ([]byte, error) {
 	if i < 0 {
 		return nil, fault.WithHint(fault.Errorf(fault.NotFound, "there is no token named %s", name), "hero_proxy token list")
 	}
-	out, err := cutTable(doc, i)
-	if err != nil {
+	out := cutTable(doc, "[[token]]", i)
+	for {
+		d, err := read(out)
+		if err != nil {
+			return nil, err
+		}
+		about := func(r ruleDocument) bool { return len(r.Who) == 1 && r.Who[0] == name }
+		n := slices.IndexFunc(d.Rules, about)
+		if n < 0 {
+			break
+		}
+		shorter := cutTable(out, "[[rule]]", n)
+		if len(shorter) == len(out) {
+			return nil, byHand(name)
+		}
+		out = shorter
+	}
+	if _, err := Parse(out); err != nil {
 		return nil, err
 	}
 	left, err := Tokens(out)
 	if err != nil || len(left) != len(list)-1 || slices.ContainsFunc(left, func(g Grant) bool { return g.Name == name }) {
-		return nil, fault.WithHint(fault.Errorf(fault.Unsupported, "the token %s is not written as a table of its own", name), "take its lines out of etc/proxy.toml by hand")
+		return nil, byHand(name)
 	}
 	return out, nil
 }
 
-// cutTable leaves out the lines of the n-th [[token]]: from its heading to the
+func byHand(name string) error {
+	return fault.WithHint(fault.Errorf(fault.Unsupported, "the token %s or its rule is not written as a table of its own", name), "take its lines out of etc/proxy.toml by hand")
+}
+
+// cutTable leaves out the lines of the n-th table of a heading: from its heading to the
 // next, without the comments that belong to that one.
-func cutTable(doc []byte, n int) ([]byte, error) {
+func cutTable(doc []byte, heading string, n int) []byte {
 	lines := bytes.SplitAfter(doc, []byte("\n"))
 	from, to, seen := -1, len(lines), -1
 	for i, line := range lines {
@@ -95,21 +115,17 @@ func cutTable(doc []byte, n int) ([]byte, error) {
 			to = i
 			break
 		}
-		if bytes.HasPrefix(bytes.ReplaceAll(text, []byte(" "), nil), []byte("[[token]]")) {
+		if bytes.HasPrefix(bytes.ReplaceAll(text, []byte(" "), nil), []byte(heading)) {
 			if seen++; seen == n {
 				from = i
 			}
 		}
 	}
 	if from < 0 {
-		return doc, nil
+		return doc
 	}
 	for to > from+1 && (len(bytes.TrimSpace(lines[to-1])) == 0 || bytes.HasPrefix(bytes.TrimSpace(lines[to-1]), []byte("#"))) {
 		to--
 	}
-	out := bytes.Join(slices.Concat(lines[:from], lines[to:]), nil)
-	if _, err := Parse(out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return bytes.Join(slices.Concat(lines[:from], lines[to:]), nil)
 }
