@@ -24,6 +24,8 @@ func (c *compiler) builtin(x *syntax.Call) node {
 	case x.Name == "Fn" && n == 1:
 		name, at, pos := c.expr(x.Args[0]), x.Args[0].Position(), x.Pos
 		return func(fr *frame) value.Value { return fr.vm.funcOf(name(fr), fr.inst, pos, at) }
+	case x.Name == "call" && n >= 1 && x.Capture:
+		return c.capturedPointer(x)
 	case x.Name == "call" && n >= 1:
 		return c.callPointer(x)
 	case x.Name == "curry" && n > 1:

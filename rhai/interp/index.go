@@ -241,14 +241,13 @@ func (m *vm) stringPart(s string, i value.Value, at syntax.Pos) stringSlice {
 	if to < 0 {
 		to = max(to+count, 0)
 	}
+	// As in Rhai, a range of one that includes its end reads as nothing.
+	none := span.Inclusive && to == from && count > 1
 	if span.Inclusive && to != math.MaxInt64 && to >= from {
 		to++
 	}
 	a := offset(s, from)
-	part := stringSlice{s: s, from: a, to: max(a, offset(s, to))}
-	// As in Rhai, a range of one that includes its end reads as nothing.
-	part.none = span.Inclusive && span.To == span.From && count > 1
-	return part
+	return stringSlice{s: s, from: a, to: max(a, offset(s, to)), none: none}
 }
 
 func (m *vm) setStringPart(p *value.Value, i, v value.Value, pos, at syntax.Pos) {

@@ -97,6 +97,7 @@ func (m *vm) unlocked(c *value.Cell, pos syntax.Pos) {
 func (c *compiler) evalCall(s *syntax.Call) node {
 	arg := c.expr(s.Args[0])
 	pos, at := s.Pos, s.Args[0].Position()
+	top := c.atTop && c.depth == 0
 	return func(fr *frame) value.Value {
 		m := fr.vm
 		text := arg(fr)
@@ -109,7 +110,7 @@ func (c *compiler) evalCall(s *syntax.Call) node {
 			return value.Value{}
 		}
 		var v value.Value
-		err := m.attempt(func() { v = fr.evalText(script) })
+		err := m.attempt(func() { v = fr.evalText(script, top) })
 		if err == nil {
 			return v
 		}
@@ -120,8 +121,9 @@ func (c *compiler) evalCall(s *syntax.Call) node {
 	}
 }
 
-// evalText compiles and runs text with the variables of fr.
-func (fr *frame) evalText(text string) value.Value {
+// evalText compiles and runs text with the variables of fr; top says that it
+// stands at the top level of the script, where constants are global.
+func (fr *frame) evalText(text string, top bool) value.Value {
 	opts := fr.vm.cfg.Syntax
 	opts.Eval = true
 	tree, err := syntax.Parse("", text, opts)
@@ -132,7 +134,7 @@ func (fr *frame) evalText(text string) value.Value {
 	u := &Unit{cfg: fr.vm.cfg, text: text, tree: tree, base: base}
 	u.main = &function{unit: u, byName: true}
 	c := newCompiler(u, u.main, true)
-	c.atTop = fr.fn == base.main
+	c.atTop = top
 	u.main.body = c.wholeBody(tree.Body, true)
 	u.main.slots = c.max
 	inner := &frame{
@@ -173,22 +175,51 @@ func (c *compiler) captured(s *syntax.Call) node {
 		if fn == nil {
 			return fr.vm.callName(fr.inst, name, nil, append([]value.Value(nil), vals...), pos)
 		}
-		if fn.dynamic == nil {
-			d := &function{name: fn.name, params: fn.params, decl: fn.decl, unit: fn.unit}
-			compileFunction(fn.unit, d, true)
-			fn.dynamic = d
-		}
-		callee := fr.enter(fn.dynamic, fr.inst, pos)
-		mark := len(fr.names.vars)
-		callee.names = fr.names
-		outer := fr.names.caller
-		fr.names.caller = outer || fr.fn == u.main
-		for i, p := range fn.decl.Params {
-			callee.names.declare(p, vals[i], false)
-		}
-		v := callee.invoke()
-		fr.names.rewind(mark)
-		fr.names.caller = outer
-		return v
+		return fr.within(fn, vals, pos)
 	}
+}
+
+// capturedPointer compiles call!(f, …): captured with a function pointer.
+func (c *compiler) capturedPointer(x *syntax.Call) node {
+	f, args, pos, at := c.borrow(x.Args[0]), c.exprs(x.Args[1:]), x.Pos, x.Args[0].Position()
+	return func(fr *frame) value.Value {
+		v := f(fr)
+		fr.vm.want(v, value.Fn, at)
+		p := v.Func()
+		vals := append(make([]value.Value, 0, len(p.Curry)+len(args)), p.Curry...)
+		for _, a := range args {
+			vals = append(vals, a(fr))
+		}
+		if p.Target == nil && p.Env == any(fr.inst) {
+			if fn := fr.inst.unit.lookup(p.Name, len(vals), ""); fn != nil {
+				return fr.within(fn, vals, pos)
+			}
+		}
+		return fr.vm.callFunc(p, nil, vals[len(p.Curry):], pos)
+	}
+}
+
+// within runs a function with the variables of fr in view.
+func (fr *frame) within(fn *function, args []value.Value, pos syntax.Pos) value.Value {
+	callee := fr.enter(fn.byNames(), fr.inst, pos)
+	mark := len(fr.names.vars)
+	callee.names = fr.names
+	outer := fr.names.caller
+	fr.names.caller = outer || fr.fn == fr.fn.unit.main
+	for i, p := range fn.decl.Params {
+		callee.names.declare(p, args[i], false)
+	}
+	v := callee.invoke()
+	fr.names.rewind(mark)
+	fr.names.caller = outer
+	return v
+}
+
+// byNames returns the function compiled to keep its variables by name.
+func (fn *function) byNames() *function {
+	fn.once.Do(func() {
+		fn.dynamic = &function{name: fn.name, params: fn.params, decl: fn.decl, unit: fn.unit}
+		compileFunction(fn.unit, fn.dynamic, true)
+	})
+	return fn.dynamic
 }

@@ -11,6 +11,7 @@ package interp
 import (
 	"context"
 	"io/fs"
+	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/rhai/failure"
@@ -57,14 +58,16 @@ const (
 
 // function is a compiled function.
 type function struct {
-	name    string
-	params  int
-	slots   int
-	decl    *syntax.Func
-	unit    *Unit
-	body    node
+	name   string
+	params int
+	slots  int
+	decl   *syntax.Func
+	unit   *Unit
+	body   node
+	byName bool
+
+	once    sync.Once // guards dynamic
 	dynamic *function // the same compiled to keep its variables by name
-	byName  bool
 }
 
 // frame is the state of one call.

@@ -166,7 +166,18 @@ func writeJSON(b *strings.Builder, v value.Value, depth int) {
 		}
 		b.WriteByte(']')
 	case value.Fn:
-		writeJSONString(b, v.Func().Name)
+		f := v.Func()
+		if len(f.Curry) == 0 {
+			writeJSONString(b, f.Name)
+			break
+		}
+		b.WriteByte('[')
+		writeJSONString(b, f.Name)
+		for _, x := range f.Curry {
+			b.WriteByte(',')
+			writeJSON(b, x, depth+1)
+		}
+		b.WriteByte(']')
 	default:
 		writeJSONString(b, v.Text())
 	}
