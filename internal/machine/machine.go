@@ -67,7 +67,8 @@ const settled = 10 * time.Second
 type State struct {
 	Phase    Phase
 	Want     bool        // up
-	Attempt  uint64      // counts the processes; an event of an older one is dropped
+	Attempt  uint64      // the number of the current process; an event of an older one is dropped
+	Last     uint64      // the highest number that was given to a process; 0 where that is Attempt
 	Restarts int         // since it was last told to start
 	Failures int         // in a row, for the length of the wait
 	Recent   []time.Time // of the restarts in the window
@@ -76,6 +77,10 @@ type State struct {
 	Again    bool        // in Stopping: start anew once all is gone
 	Bad      bool        // the current process ended badly, or was of no use
 	How      string      // how the current process ended, or why it was of no use
+	Heir     uint64      // the process that gets ready to take the current one's place; 0 for none
+	HeirHow  string      // why the heir is withdrawn, from when that is decided
+	Leaver   uint64      // the process whose place was taken and that is not gone yet; 0 for none
+	MainGone bool        // the current process is gone, and what runs beside it is not
 }
 
 // Op is what an Event reports.
@@ -83,19 +88,22 @@ type Op uint8
 
 // The events. Those of a process carry its Attempt.
 const (
-	Start      Op = iota // told to start
-	Stop                 // told to stop
-	Restart              // told to start anew
-	Cleared              // the units it waits for are up
-	Blocked              // a unit that it requires is not going to be up; Cause says which
-	Spawned              // there is a process
-	NotSpawned           // there is none; Cause says why. Fatal: another try would fare no better
-	Adopted              // there is a process from before; Bad: it was not known to be ready
-	Ready                // the process is ready
-	Exit                 // the main process ended; Good or not, Cause says how
-	Gone                 // nothing is left of the process and what it forked
-	Timer                // an armed timer fired
-	Broken               // the process is to be replaced: Cause says why
+	Start         Op = iota // told to start
+	Stop                    // told to stop
+	Restart                 // told to start anew
+	Cleared                 // the units it waits for are up
+	Blocked                 // a unit that it requires is not going to be up; Cause says which
+	Spawned                 // there is a process
+	NotSpawned              // there is none; Cause says why. Fatal: another try would fare no better
+	Adopted                 // there is a process from before; Bad: it was not known to be ready
+	Ready                   // the process is ready
+	Exit                    // the main process ended; Good or not, Cause says how
+	Gone                    // nothing is left of the process and what it forked
+	Timer                   // an armed timer fired
+	Broken                  // the process is to be replaced: Cause says why
+	Replace                 // told to start anew without a moment in which nobody serves
+	AdoptedHeir             // beside the adopted process there is one that gets ready
+	AdoptedLeaver           // beside it there is one whose place it took
 )
 
 // Event is what happened, and when.
@@ -125,10 +133,11 @@ const (
 	ArmReady               // set one for the time to become ready
 )
 
-// Action is what follows from a Step. It belongs to the state's Attempt.
+// Action is what follows from a Step.
 type Action struct {
-	Verb  Verb
-	After time.Duration // of the timers
+	Verb    Verb
+	After   time.Duration // of the timers
+	Attempt uint64        // whom it is about, where that is not the state's Attempt; else 0
 }
 
 // Result is what a Step leads to. Cause is not empty where a reader of the
@@ -149,8 +158,18 @@ func Step(p Policy, s State, e Event) Result {
 		return waited(s, e)
 	case Adopted:
 		return adopted(p, s, e)
+	case Replace:
+		return replace(p, s, e)
+	case AdoptedHeir, AdoptedLeaver:
+		return joined(p, s, e)
 	}
-	if e.Attempt != s.Attempt {
+	switch {
+	case e.Attempt == s.Attempt:
+	case e.Attempt == s.Heir && s.Heir != 0:
+		return heir(p, s, e)
+	case e.Attempt == s.Leaver && s.Leaver != 0:
+		return leaver(p, s, e)
+	default:
 		return Result{State: s}
 	}
 	switch e.Op {
@@ -159,7 +178,7 @@ func Step(p Policy, s State, e Event) Result {
 	case Ready:
 		return ready(p, s, e)
 	case Exit:
-		return exited(s, e)
+		return exited(p, s, e)
 	case Gone:
 		return gone(p, s, e)
 	case Timer:
@@ -219,7 +238,8 @@ func wait(s State, cause string) Result {
 
 func stopNow(p Policy, s State, cause string) Result {
 	s.Phase = Stopping
-	return Result{State: s, Actions: []Action{{Verb: Signal}, {Verb: ArmKill, After: p.Grace}}, Cause: cause}
+	s, beside := clearSiblings(s, cause)
+	return Result{State: s, Actions: append([]Action{{Verb: Signal}, {Verb: ArmKill, After: p.Grace}}, beside...), Cause: cause}
 }
 
 // waited is Step for the units that this one comes after.
@@ -232,7 +252,8 @@ func waited(s State, e Event) Result {
 		return Result{State: s, Cause: e.Cause}
 	}
 	s.Phase, s.UpSince = Starting, e.At
-	s.Attempt++
+	s = next(s)
+	s.Attempt = s.Last
 	return Result{State: s, Actions: []Action{{Verb: Spawn}}, Cause: or(e.Cause, "starts")}
 }
 
@@ -242,8 +263,8 @@ func adopted(p Policy, s State, e Event) Result {
 	if s.Phase.HasProcess() {
 		return Result{State: s}
 	}
-	s.Attempt++
-	s.UpSince = e.At
+	s = next(s)
+	s.Attempt, s.UpSince = s.Last, e.At
 	if e.Good {
 		s.Phase = Running
 	} else {
@@ -303,11 +324,15 @@ func ready(p Policy, s State, e Event) Result {
 
 // exited is Step for the end of the main process. What it left behind goes
 // before anything else happens, so that no two of it ever run.
-func exited(s State, e Event) Result {
+func exited(p Policy, s State, e Event) Result {
 	switch s.Phase {
 	case Starting, Running:
+		if s.Heir != 0 && s.HeirHow == "" {
+			return succeed(p, s, e, Starting, join(or(e.Cause, "ended"), "its successor takes its place"))
+		}
 		s.Phase, s.Bad, s.How = Ending, s.Bad || !e.Good, e.Cause
-		return Result{State: s, Actions: []Action{{Verb: Kill}}}
+		s, beside := clearSiblings(s, "the unit ends")
+		return Result{State: s, Actions: append([]Action{{Verb: Kill}}, beside...)}
 	case Stopping:
 		return Result{State: s} // the rest has the same grace; Gone follows
 	}
@@ -316,6 +341,10 @@ func exited(s State, e Event) Result {
 
 // gone is Step for the moment at which nothing of the process is left.
 func gone(p Policy, s State, e Event) Result {
+	if (s.Phase == Stopping || s.Phase == Ending) && (s.Heir != 0 || s.Leaver != 0) {
+		s.MainGone, s.How = true, or(s.How, e.Cause)
+		return Result{State: s}
+	}
 	switch s.Phase {
 	case Stopping:
 		if s.Again && s.Want {
@@ -405,12 +434,16 @@ func timer(p Policy, s State, e Event) Result {
 }
 
 // broken is Step for a process that lives and is of no use.
-func broken(_ Policy, s State, e Event) Result {
+func broken(p Policy, s State, e Event) Result {
 	if s.Phase != Starting && s.Phase != Running {
 		return Result{State: s}
 	}
+	if s.Heir != 0 && s.HeirHow == "" {
+		return succeed(p, s, e, Starting, join(e.Cause, "its successor takes its place"))
+	}
 	s.Phase, s.Bad, s.How = Ending, true, e.Cause
-	return Result{State: s, Actions: []Action{{Verb: Kill}}, Cause: e.Cause}
+	s, beside := clearSiblings(s, "the unit ends")
+	return Result{State: s, Actions: append([]Action{{Verb: Kill}}, beside...), Cause: e.Cause}
 }
 
 func or(a, b string) string {

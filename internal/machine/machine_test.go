@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -159,14 +160,19 @@ func TestDelayStaysInItsBounds(t *testing.T) {
 // world is what a machine drives in the random walk: processes that start,
 // get ready, end and leave things behind whenever they like.
 type world struct {
-	state   machine.State
-	at      time.Time
+	state  machine.State
+	at     time.Time
+	procs  map[uint64]*process
+	timers []machine.Event
+	asked  bool // for its dependencies
+}
+
+type process struct {
 	spawned bool // asked for, not answered
 	alive   bool // the main process
 	left    bool // it, or what it forked
 	killed  bool
-	timers  []machine.Event
-	asked   bool // for its dependencies
+	told    bool // to end
 }
 
 func (w *world) do(t *testing.T, p machine.Policy, e machine.Event) {
@@ -177,51 +183,82 @@ func (w *world) do(t *testing.T, p machine.Policy, e machine.Event) {
 	}
 	w.state = r.State
 	for _, a := range r.Actions {
+		whose := a.Attempt
+		if whose == 0 {
+			whose = w.state.Attempt
+		}
 		switch a.Verb {
 		case machine.Spawn:
-			if w.left || w.spawned {
-				t.Fatalf("a second process: %+v after %+v", w.state, e)
+			// Only an heir may start beside another, and beside one alone.
+			for n, other := range w.procs {
+				if whose != w.state.Heir || n != w.state.Attempt {
+					t.Fatalf("%d starts beside %d (%+v): %+v after %+v", whose, n, other, w.state, e)
+				}
 			}
-			w.spawned = true
+			w.procs[whose] = &process{spawned: true}
 		case machine.Kill:
-			w.killed = true
+			if w.procs[whose] != nil {
+				w.procs[whose].killed = true
+			}
+		case machine.Signal:
+			if w.procs[whose] != nil {
+				w.procs[whose].told = true
+			}
 		case machine.AskDeps:
 			w.asked = true
 		case machine.ArmRestart, machine.ArmKill, machine.ArmReady:
 			if a.After < 0 {
 				t.Fatalf("arms %v", a.After)
 			}
-			w.timers = append(w.timers, machine.Event{Op: machine.Timer, Timer: a.Verb, Attempt: w.state.Attempt})
+			w.timers = append(w.timers, machine.Event{Op: machine.Timer, Timer: a.Verb, Attempt: whose})
 		}
 	}
-	if w.state.Phase.Resting() && w.left {
+	if w.state.Phase.Resting() && len(w.procs) > 0 {
 		t.Fatalf("at rest as %v with processes left, after %+v", w.state.Phase, e)
 	}
+}
+
+// any returns a random process and its number.
+func (w *world) any(r *rand.Rand) (uint64, *process) {
+	if len(w.procs) == 0 {
+		return w.state.Attempt, &process{}
+	}
+	if h := w.procs[w.state.Heir]; h != nil && h.spawned {
+		return w.state.Heir, h // whether it is there is answered before anything else happens
+	}
+	numbers := slices.Sorted(maps.Keys(w.procs))
+	n := numbers[r.IntN(len(numbers))]
+	return n, w.procs[n]
 }
 
 // happen lets one random thing happen that can happen.
 func (w *world) happen(t *testing.T, p machine.Policy, r *rand.Rand, told bool) {
 	w.at = w.at.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
-	ev := machine.Event{Attempt: w.state.Attempt, Good: r.IntN(3) == 0, Cause: "x"}
+	whose, c := w.any(r)
+	ev := machine.Event{Attempt: whose, Good: r.IntN(3) == 0, Cause: "x"}
+	heir := whose == w.state.Heir && c.spawned
 	switch n := r.IntN(10); {
-	case told && n == 0:
+	case told && n == 0 && !heir:
 		ev.Op = machine.Op(r.IntN(3)) // start, stop, restart
-	case w.spawned && r.IntN(4) > 0:
-		w.spawned = false
+	case told && n == 1 && !heir:
+		ev.Op = machine.Replace
+	case c.spawned && (heir || r.IntN(4) > 0):
+		c.spawned = false
 		if ev.Op = machine.Spawned; r.IntN(5) == 0 {
 			ev.Op, ev.Fatal = machine.NotSpawned, r.IntN(2) == 0
+			delete(w.procs, whose)
 		} else {
-			w.alive, w.left, w.killed = true, true, false
+			c.alive, c.left = true, true
 		}
-	case w.killed && w.left && r.IntN(3) > 0, w.left && !w.alive && w.state.Phase == machine.Stopping:
-		w.alive, w.left, w.killed = false, false, false
+	case c.left && (c.killed && r.IntN(3) > 0 || !c.alive && c.told):
+		delete(w.procs, whose)
 		ev.Op = machine.Gone
-	case w.alive && n < 3:
-		w.alive = false
+	case c.alive && n < 3:
+		c.alive = false
 		ev.Op = machine.Exit
-	case w.alive && n < 5:
+	case c.alive && n < 5:
 		ev.Op = machine.Ready
-	case w.alive && n == 5:
+	case c.alive && n == 5:
 		ev.Op = machine.Broken
 	case w.asked && n < 8:
 		w.asked = false
@@ -253,7 +290,7 @@ func TestRandomWalk(t *testing.T) {
 		if r.IntN(3) == 0 {
 			p.Initial = 0
 		}
-		w := &world{at: epoch}
+		w := &world{at: epoch, procs: map[uint64]*process{}}
 		for range 400 {
 			w.happen(t, p, r, true)
 		}
