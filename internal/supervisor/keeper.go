@@ -39,7 +39,9 @@ type keeper struct {
 	run     string
 	exit    *osproc.Exit // of the last process
 	ready   bool
-	adopted bool // proc was started by an earlier supervisor
+	adopted bool     // proc was started by an earlier supervisor
+	heir    *sibling // gets ready to take proc's place; nil for none
+	leaver  *sibling // had proc's place before; nil once it is gone
 	started time.Time
 	shown   string // the state that the history last told
 	capture *logs.Capture
@@ -133,6 +135,13 @@ func (k *keeper) loop(ctx context.Context) {
 		select {
 		case <-k.quit:
 			return
+		case <-k.heir.done():
+			select {
+			case <-k.quit:
+				return
+			default:
+			}
+			k.heirEnded(ctx)
 		case <-k.post:
 			k.mu.Lock()
 			mail := k.mail
@@ -184,6 +193,7 @@ func (k *keeper) step(ctx context.Context, e machine.Event) {
 	old := k.state
 	r := machine.Step(k.policy, k.state, e)
 	k.state = r.State
+	k.rearrange(old)
 	if old.Phase != k.state.Phase {
 		if !k.state.Phase.HasProcess() {
 			k.quiet()
@@ -220,6 +230,7 @@ func (k *keeper) note(at time.Time, cause string) {
 		st.Cause = cause
 	}
 	st.PID, st.StartedAt, st.NextAttempt = 0, nil, nil
+	st.Successor, st.Predecessor = k.heir.pid(), k.leaver.pid()
 	if k.proc != nil && !k.ended {
 		started := k.started
 		st.PID, st.StartedAt = k.proc.ID().PID, &started
@@ -276,6 +287,10 @@ func (k *keeper) save() {
 // act does what the machine asks for.
 func (k *keeper) act(ctx context.Context, a machine.Action) {
 	attempt := k.state.Attempt
+	if a.Attempt != 0 {
+		k.beside(ctx, a)
+		return
+	}
 	switch a.Verb {
 	case machine.AskDeps:
 		k.askDeps(ctx)
@@ -321,6 +336,11 @@ func (k *keeper) end(attempt uint64) {
 	if p == nil {
 		return // it is being started; the machine asks again
 	}
+	k.finish(p, capture, attempt)
+}
+
+// finish sends a process the stop signal and sees to its end.
+func (k *keeper) finish(p Process, capture *logs.Capture, attempt uint64) {
 	sig, _ := osproc.ParseSignal(k.definition().WithDefaults().StopSignal)
 	if err := p.Signal(sig); err != nil && fault.Of(err) != fault.NotFound {
 		k.sup.log.Warn("stop signal is not sent", "unit", k.name, "err", err)

@@ -134,16 +134,12 @@ func (s *Supervisor) restore(k *keeper, rec record) {
 // clears away those that no main process leads. It runs before the keeper's own
 // goroutine.
 func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec record, runs []osproc.Found) bool {
-	// The newest run that has a main process is the unit's; the record's word
-	// counts before that of the environment.
-	slices.SortFunc(runs, func(a, b osproc.Found) int { return int(int64(b.Main.Start) - int64(a.Main.Start)) })
-	if i := slices.IndexFunc(runs, func(f osproc.Found) bool { return f.Run == rec.Run }); i > 0 {
-		runs[0], runs[i] = runs[i], runs[0]
-	}
+	s.foremost(k.name, rec, runs)
 	if rec.Run != "" && !slices.ContainsFunc(runs, func(f osproc.Found) bool { return f.Run == rec.Run }) {
 		runs = slices.Insert(runs, 0, osproc.Found{Unit: k.name, Run: rec.Run})
 	}
 	adopted := false
+	var main osproc.Found
 	for _, f := range runs {
 		id := f.Main
 		if f.Run == rec.Run && rec.ID.PID != 0 {
@@ -153,11 +149,14 @@ func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec record, runs []os
 			attempt := k.state.Attempt + 1
 			p, err := s.runner.Adopt(k.name, f.Run, id, k.notices(attempt))
 			if err == nil {
-				adopted = true
+				adopted, main = true, f
 				k.state.Phase = machine.Stopped
 				s.takeOver(ctx, k, rec, f.Run, p)
 				continue
 			}
+		}
+		if adopted && k.adoptSibling(ctx, main, f) {
+			continue
 		}
 		if len(f.PIDs) > 0 {
 			s.log.Warn("clear away what no main process leads", "unit", k.name, "pids", f.PIDs)

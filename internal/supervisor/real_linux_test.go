@@ -302,8 +302,8 @@ func TestDamagedRegistry(t *testing.T) {
 	var said bytes.Buffer
 	s = open(t, supervisor.Options{Places: p, Log: slog.New(slog.NewTextHandler(&said, nil))})
 	defer s.Shutdown(context.Background(), supervisor.StopAll)
-	if st, err := s.Status("a"); err != nil || st.PID != pid || st.State != "running" {
-		t.Errorf("%+v, %v", st, err)
+	if st := wait(t, s, "a", "running"); st.PID != pid {
+		t.Errorf("%+v", st)
 	}
 	if len(s.List()) != 3 {
 		t.Errorf("%+v", s.List())

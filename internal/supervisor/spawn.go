@@ -82,7 +82,7 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 	spec.Env = append(spec.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	for _, v := range s.opts.Env {
 		switch name, _, _ := strings.Cut(v, "="); name {
-		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", osproc.RunVariable:
+		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", HandoverVariable, osproc.RunVariable:
 		default:
 			spec.Env = append(spec.Env, v)
 		}
@@ -157,6 +157,12 @@ func (k *keeper) listen(u unit.Unit) error {
 func (k *keeper) notices(attempt uint64) func(osproc.Notice) {
 	return func(n osproc.Notice) {
 		k.send(message{do: func(ctx context.Context) {
+			if attempt == k.state.Heir && attempt != 0 {
+				if n.Ready {
+					k.step(ctx, machine.Event{Op: machine.Ready, Attempt: attempt})
+				}
+				return
+			}
 			if k.state.Attempt != attempt || k.proc == nil {
 				return
 			}
