@@ -248,4 +248,13 @@ func (p *Process) Usage() (Usage, error) {
 	return u, nil
 }
 
+// CPU returns the CPU time that the run's processes have used, and false where
+// only Usage can tell.
+func (p *Process) CPU() (time.Duration, bool) {
+	if p.group == "" {
+		return 0, false
+	}
+	return cgroupCPU(p.group)
+}
+
 func ticks(n uint64) time.Duration { return time.Duration(n) * (time.Second / 100) }

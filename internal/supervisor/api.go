@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
 
@@ -72,16 +73,9 @@ type Usage struct {
 	Processes  int     `json:"processes"`
 }
 
-// Transition is one change of a unit's state.
-type Transition struct {
-	ID    int64     `json:"id"` // grows over all units
-	Unit  string    `json:"unit"`
-	At    time.Time `json:"at"`
-	From  string    `json:"from"`
-	To    string    `json:"to"`
-	Cause string    `json:"cause"`
-	PID   int       `json:"pid,omitempty"`
-}
+// Transition is one change of a unit's state, or of the health of one of its
+// layers.
+type Transition = registry.Transition
 
 // Mode says what Shutdown does with what runs.
 type Mode uint8

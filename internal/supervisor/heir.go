@@ -11,6 +11,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
+	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
@@ -96,7 +97,7 @@ func (s *Supervisor) Replace(ctx context.Context, name string) error {
 		return fault.WithHint(fault.Errorf(fault.Unavailable, "restart %s gracefully: %s; the old process serves on", name, k.snapshot().Cause),
 			"hero_proc logs "+name)
 	}
-	return s.reg.flush(ctx)
+	return s.reg.Flush(ctx)
 }
 
 // beside does what the machine asks for about a process that is not the main one.
@@ -237,7 +238,7 @@ func (k *keeper) adoptSibling(ctx context.Context, main, f osproc.Found) bool {
 // foremost puts the run first that is the unit's main one: the one whose
 // process holds the service's lock, for that is who serves; else the record's;
 // else the newest. The rest follow, the newest first.
-func (s *Supervisor) foremost(name string, rec record, runs []osproc.Found) {
+func (s *Supervisor) foremost(name string, rec registry.Record, runs []osproc.Found) {
 	slices.SortFunc(runs, func(a, b osproc.Found) int { return int(int64(b.Main.Start) - int64(a.Main.Start)) })
 	holder := s.lockHolder(name)
 	i := slices.IndexFunc(runs, func(f osproc.Found) bool { return holder != 0 && f.Main.PID == holder })

@@ -12,6 +12,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
+	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 )
 
@@ -53,6 +54,8 @@ type keeper struct {
 	mu      sync.Mutex
 	unit    unit.Unit // as it was given
 	up      bool      // wanted, and to be wanted again after a restart of the supervisor
+	file    bool      // its definition stands in a file
+	visible Process   // proc, for those who measure it
 	mail    []message
 	busy    bool // mail is being dealt with
 	status  Status
@@ -225,7 +228,11 @@ func (k *keeper) note(at time.Time, cause string) {
 	if st.State != word {
 		st.State, st.Since = word, at
 	}
+	for range k.state.Restarts - st.Restarts {
+		k.sup.usage.Restarted(k.name)
+	}
 	st.Restarts = k.state.Restarts
+	k.visible = k.proc
 	if cause != "" {
 		st.Cause = cause
 	}
@@ -275,13 +282,13 @@ func (k *keeper) detail(text string) {
 // save queues the unit's record.
 func (k *keeper) save() {
 	k.mu.Lock()
-	rec := record{Unit: k.unit, Up: k.up, State: k.status.State, Since: k.status.Since, Cause: k.status.Cause,
+	rec := registry.Record{Unit: k.unit, Up: k.up, File: k.file, State: k.status.State, Since: k.status.Since, Cause: k.status.Cause,
 		Restarts: k.state.Restarts, Run: k.run, Ready: k.ready, Started: k.started, Boot: k.sup.boot}
 	k.mu.Unlock()
 	if k.proc != nil {
 		rec.ID = k.proc.ID()
 	}
-	k.sup.reg.put(k.name, &rec)
+	k.sup.reg.Put(k.name, &rec)
 }
 
 // act does what the machine asks for.

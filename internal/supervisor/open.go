@@ -15,6 +15,8 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
+	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
+	"forge.ourworld.tf/lhumina_code/hero/internal/stats"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -32,7 +34,8 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 		return nil, err
 	}
 	s := &Supervisor{opts: opts, log: opts.Log, dir: opts.Places.State(self), boot: bootID(), runner: opts.Runner,
-		done: make(chan struct{}), keepers: map[string]*keeper{}, logs: map[string]*logs.Log{}, readers: map[chan Transition]bool{}, waiting: map[*keeper]bool{}}
+		done: make(chan struct{}), keepers: map[string]*keeper{}, logs: map[string]*logs.Log{}, news: make(chan struct{}), waiting: map[*keeper]bool{}}
+	s.usage = stats.New(s.sources)
 	if s.lock, err = unixsock.Lock(filepath.Join(s.dir, "lock")); err != nil {
 		if fault.Of(err) == fault.Conflict {
 			return nil, fault.WithHint(fault.Errorf(fault.Conflict, "another hero_proc looks after %s: %w", opts.Places.Home, err),
@@ -46,13 +49,13 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 		}
 	}()
 	var aside string
-	if s.reg, aside, err = openRegistry(ctx, s.dir); err != nil {
+	if s.reg, aside, err = registry.Open(ctx, s.dir); err != nil {
 		return nil, err
 	}
 	if s.runner == nil {
 		host, err := osproc.Open(osproc.Options{ID: hostID(opts.Places.Home), NotifySocket: filepath.Join(s.dir, "notify"), Log: opts.Log})
 		if err != nil {
-			return nil, errors.Join(err, s.reg.close())
+			return nil, errors.Join(err, s.reg.Close())
 		}
 		s.runner, s.own = machineRunner{host}, true
 	}
@@ -62,16 +65,22 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 	if err := s.begin(ctx, run, aside); err != nil {
 		return nil, errors.Join(err, s.Shutdown(ctx, Leave))
 	}
+	s.wg.Go(func() { s.usage.Run(run) })
 	return s, nil
 }
 
+// unwritten is more than what the registry's queue holds of transitions.
+const unwritten = 1000
+
 // begin takes up what the registry and the machine hold.
 func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
-	records, last, err := s.reg.load(ctx)
+	records, last, err := s.reg.Load(ctx)
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "read registry: %w", err)
 	}
-	s.last = last
+	// An id that was told and went with the queue of one that was killed is not
+	// given again.
+	s.last = last + unwritten
 	found, err := s.runner.Find()
 	if err != nil {
 		return err
@@ -88,7 +97,7 @@ func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		rec := records[name]
 		k := newKeeper(s, rec.Unit)
-		k.up = rec.Up
+		k.up, k.file = rec.Up, rec.File
 		s.restore(k, rec)
 		adopted := s.adopt(run, k, rec, runs[name])
 		s.mu.Lock()
@@ -111,7 +120,7 @@ func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
 }
 
 // restore gives a keeper the state in which it was at rest.
-func (s *Supervisor) restore(k *keeper, rec record) {
+func (s *Supervisor) restore(k *keeper, rec registry.Record) {
 	k.state.Want = rec.Up
 	k.state.Restarts = rec.Restarts
 	if rec.Boot == s.boot {
@@ -133,7 +142,7 @@ func (s *Supervisor) restore(k *keeper, rec record) {
 // adopt takes the processes that an earlier supervisor left into care, and
 // clears away those that no main process leads. It runs before the keeper's own
 // goroutine.
-func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec record, runs []osproc.Found) bool {
+func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec registry.Record, runs []osproc.Found) bool {
 	s.foremost(k.name, rec, runs)
 	if rec.Run != "" && !slices.ContainsFunc(runs, func(f osproc.Found) bool { return f.Run == rec.Run }) {
 		runs = slices.Insert(runs, 0, osproc.Found{Unit: k.name, Run: rec.Run})
@@ -172,7 +181,7 @@ func (s *Supervisor) adopt(ctx context.Context, k *keeper, rec record, runs []os
 }
 
 // takeOver makes a process that was found the keeper's.
-func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec record, run string, p Process) {
+func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec registry.Record, run string, p Process) {
 	u := k.definition().WithDefaults()
 	k.proc, k.run, k.ended, k.adopted = p, run, false, true
 	k.started = rec.Started
@@ -188,7 +197,7 @@ func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec record, run st
 }
 
 // lost says of a process that it ended while nobody looked.
-func (s *Supervisor) lost(k *keeper, rec record) {
+func (s *Supervisor) lost(k *keeper, rec registry.Record) {
 	const cause = "its process ended while no supervisor was there"
 	if k.policy.Oneshot || !k.policy.AfterBad {
 		k.state.Phase = machine.Failed
@@ -203,7 +212,7 @@ func (s *Supervisor) lost(k *keeper, rec record) {
 }
 
 // rebuild makes records from the definitions' files.
-func (s *Supervisor) rebuild(records map[string]record, runs map[string][]osproc.Found) {
+func (s *Supervisor) rebuild(records map[string]registry.Record, runs map[string][]osproc.Found) {
 	for _, dir := range []string{s.opts.Places.Definitions(), s.copies()} {
 		paths, err := filepath.Glob(filepath.Join(dir, "*.toml"))
 		if err != nil {
@@ -220,7 +229,7 @@ func (s *Supervisor) rebuild(records map[string]record, runs map[string][]osproc
 				continue
 			}
 			_, runsNow := runs[u.Name]
-			records[u.Name] = record{Unit: u, Up: runsNow, State: "stopped", Since: time.Now(), Cause: "the registry was rebuilt", Ready: runsNow}
+			records[u.Name] = registry.Record{Unit: u, Up: runsNow, State: "stopped", Since: time.Now(), Cause: "the registry was rebuilt", Ready: runsNow}
 		}
 	}
 }
@@ -274,7 +283,7 @@ func (s *Supervisor) Shutdown(ctx context.Context, mode Mode) error {
 			errs = append(errs, k.capture.Close())
 		}
 	}
-	errs = append(errs, s.reg.close(), s.lock.Unlock())
+	errs = append(errs, s.reg.Close(), s.lock.Unlock())
 	close(s.done)
 	return errors.Join(errs...)
 }

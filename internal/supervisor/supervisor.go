@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -18,6 +17,8 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
+	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
+	"forge.ourworld.tf/lhumina_code/hero/internal/stats"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -32,17 +33,22 @@ type Supervisor struct {
 	own    bool // the runner is this machine's
 	runner Runner
 	lock   *unixsock.FileLock
-	reg    *registry
+	reg    *registry.Registry
 	wg     sync.WaitGroup
 	cancel context.CancelFunc // of what the keepers do
 	launch func(*keeper)      // gives a keeper its goroutine
 	done   chan struct{}
+	usage  *stats.Sampler
+
+	// applying lets one Apply happen at a time.
+	applying sync.Mutex
 
 	// mu guards the fields below it.
 	mu      sync.Mutex
 	keepers map[string]*keeper
 	logs    map[string]*logs.Log
-	readers map[chan Transition]bool
+	recent  []Transition     // the last ones, for Events
+	news    chan struct{}    // closed at the next transition
 	waiting map[*keeper]bool // those that wait for others
 	last    int64            // id of the last transition
 	closing bool
@@ -53,20 +59,30 @@ func errClosed() error { return fault.Errorf(fault.Unavailable, "the supervisor 
 // Set registers u, or changes it. A process that runs is left alone: the change
 // holds from its next start on. It starts nothing.
 func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error {
+	if err := s.register(ctx, u, false, true); err != nil {
+		return err
+	}
+	return s.reg.Flush(ctx)
+}
+
+// register is Set without waiting for the disk. file says that a file holds the
+// definition; check whether to look for a circle of dependencies.
+func (s *Supervisor) register(ctx context.Context, u unit.Unit, file, check bool) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	all := map[string]unit.Unit{u.Name: u}
-	for name, k := range s.keepers {
-		if name != u.Name {
-			all[name] = k.definition()
+	if check {
+		all := map[string]unit.Unit{u.Name: u}
+		for name, k := range s.keepers {
+			if name != u.Name {
+				all[name] = k.definition()
+			}
 		}
-	}
-	if c := unit.Cycle(all); c != nil {
-		s.mu.Unlock()
-		return fault.WithHint(fault.Errorf(fault.Conflict, "set %s: its dependencies go in a circle: %s", u.Name, strings.Join(c, " → ")),
-			"take one of these out of after, requires or wants")
+		if err := refuseCycle("set "+u.Name, all); err != nil {
+			s.mu.Unlock()
+			return err
+		}
 	}
 	k, known := s.keepers[u.Name]
 	if !known {
@@ -78,7 +94,7 @@ func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error {
 		s.addLocked(k)
 	}
 	s.mu.Unlock()
-	err := k.tell(ctx, message{do: func(context.Context) {
+	return k.tell(ctx, message{do: func(context.Context) {
 		k.define(u)
 		if err := s.keepCopy(u); err != nil {
 			s.log.Warn("no copy of a definition is kept", "unit", u.Name, "err", err)
@@ -86,13 +102,10 @@ func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error {
 		d := u.WithDefaults()
 		k.mu.Lock()
 		k.status.Kind, k.status.Label = string(d.Kind), u.Label
+		k.file = k.file || file
 		k.mu.Unlock()
 		k.save()
 	}})
-	if err != nil {
-		return err
-	}
-	return s.reg.flush(ctx)
 }
 
 // addLocked takes a keeper in and lets it work.
@@ -166,10 +179,10 @@ func (s *Supervisor) Remove(ctx context.Context, name string) error {
 		_ = k.capture.Close()
 		k.capture.Remove()
 	}
-	s.reg.put(name, nil)
+	s.reg.Put(name, nil)
 	s.tell(Transition{Unit: name, At: time.Now(), From: "stopped", To: "removed", Cause: "told to remove"})
 	s.nudge(name)
-	return s.reg.flush(ctx)
+	return s.reg.Flush(ctx)
 }
 
 // want notes what is wanted of a unit and sends the event.
@@ -190,7 +203,7 @@ func (s *Supervisor) Start(ctx context.Context, name string) error {
 	if err := s.start(ctx, name, "", machine.Start, map[string]bool{}); err != nil {
 		return err
 	}
-	return s.reg.flush(ctx)
+	return s.reg.Flush(ctx)
 }
 
 func (s *Supervisor) start(ctx context.Context, name, cause string, op machine.Op, seen map[string]bool) error {
@@ -228,7 +241,7 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	if err := s.stop(ctx, name, "", map[string]bool{}); err != nil {
 		return err
 	}
-	return s.reg.flush(ctx)
+	return s.reg.Flush(ctx)
 }
 
 func (s *Supervisor) stop(ctx context.Context, name, cause string, seen map[string]bool) error {
@@ -263,7 +276,7 @@ func (s *Supervisor) Restart(ctx context.Context, name string) error {
 	if _, err := s.Wait(ctx, name, func(st Status) bool { return st.State != "stopping" && st.State != "ending" }); err != nil {
 		return err
 	}
-	return s.reg.flush(ctx)
+	return s.reg.Flush(ctx)
 }
 
 // Signal sends a signal to a unit's main process.
@@ -317,7 +330,7 @@ func (s *Supervisor) Statuses() []Status {
 // History returns the last n transitions of a unit, the newest last. The empty
 // name stands for all units, n = 0 for all that is kept.
 func (s *Supervisor) History(ctx context.Context, name string, n int) ([]Transition, error) {
-	return s.reg.history(ctx, name, n)
+	return s.reg.History(ctx, name, n)
 }
 
 // Wait waits until a unit's status satisfies until, and returns that status.
@@ -339,49 +352,6 @@ func (s *Supervisor) Wait(ctx context.Context, name string, until func(Status) b
 			return st, errClosed()
 		case <-ctx.Done():
 			return st, fault.Errorf(fault.Canceled, "wait for %s, which is %s: %w", name, st.State, ctx.Err())
-		}
-	}
-}
-
-// Subscribe yields the transitions of all units from now on, until ctx ends. A
-// reader that is too slow misses some; their IDs tell.
-func (s *Supervisor) Subscribe(ctx context.Context) iter.Seq[Transition] {
-	c := make(chan Transition, 256)
-	s.mu.Lock()
-	s.readers[c] = true
-	s.mu.Unlock()
-	return func(yield func(Transition) bool) {
-		defer func() {
-			s.mu.Lock()
-			delete(s.readers, c)
-			s.mu.Unlock()
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-s.done:
-				return
-			case t := <-c:
-				if !yield(t) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// tell notes a transition and hands it to those who listen.
-func (s *Supervisor) tell(t Transition) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last++
-	t.ID = s.last
-	s.reg.add(t)
-	for c := range s.readers {
-		select {
-		case c <- t:
-		default:
 		}
 	}
 }

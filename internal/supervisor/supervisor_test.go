@@ -339,16 +339,17 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
-func TestSubscribe(t *testing.T) {
+func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, supervisor.Options{Runner: newFake()})
 		defer s.Shutdown(t.Context(), supervisor.StopAll)
 		set(t, s, unit.Unit{Name: "a"})
-		seq := s.Subscribe(t.Context())
+		seq := s.Events(t.Context(), 0)
 		must(t, s.Start(t.Context(), "a"))
 		var got []string
 		var last int64
-		for tr := range seq {
+		for tr, err := range seq {
+			must(t, err)
 			if tr.ID <= last {
 				t.Errorf("id %d after %d", tr.ID, last)
 			}

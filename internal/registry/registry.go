@@ -1,4 +1,7 @@
-package supervisor
+// Package registry keeps what a supervisor knows: the record of every unit and
+// the last transitions, in one SQLite file that survives a kill at any
+// instruction.
+package registry
 
 import (
 	"context"
@@ -28,10 +31,24 @@ CREATE TABLE IF NOT EXISTS transitions (id INTEGER PRIMARY KEY, unit TEXT NOT NU
 CREATE INDEX IF NOT EXISTS transitions_unit ON transitions (unit, id);
 `
 
-// record is what the registry holds of a unit.
-type record struct {
+// Transition is one change of a unit's state, or of the health of one of its
+// layers.
+type Transition struct {
+	ID    int64     `json:"id"` // grows over all units
+	Unit  string    `json:"unit"`
+	Layer string    `json:"layer,omitempty"` // "service", "ui" or "root/delivery" where it is about health; From and To are its words then
+	At    time.Time `json:"at"`
+	From  string    `json:"from"`
+	To    string    `json:"to"`
+	Cause string    `json:"cause"`
+	PID   int       `json:"pid,omitempty"`
+}
+
+// Record is what the registry holds of a unit.
+type Record struct {
 	Unit     unit.Unit `json:"unit"`
-	Up       bool      `json:"up"` // wanted
+	Up       bool      `json:"up"`             // wanted
+	File     bool      `json:"file,omitempty"` // it stands in a file
 	State    string    `json:"state"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause"`
@@ -43,11 +60,11 @@ type record struct {
 	Boot     string    `json:"boot,omitempty"` // of the last change
 }
 
-// registry keeps units and transitions in one SQLite file. Writes are queued
-// and go to the disk in batches, so that no restart waits for a disk; flush
+// Registry keeps units and transitions in one SQLite file. Writes are queued
+// and go to the disk in batches, so that no restart waits for a disk; Flush
 // waits for those that are to be acknowledged. What a kill takes from the queue
 // is found again by the marks of the processes.
-type registry struct {
+type Registry struct {
 	db   *sql.DB
 	path string
 	wg   sync.WaitGroup
@@ -56,15 +73,15 @@ type registry struct {
 
 	// mu guards the fields below it.
 	mu      sync.Mutex
-	units   map[string]*record // to write; nil to delete
+	units   map[string]*Record // to write; nil to delete
 	events  []Transition
 	waiting []chan error
-	deleted int64 // transitions up to this id are gone
+	added   int // transitions
 }
 
-// openRegistry opens the file in dir. One that is damaged is set aside, under
-// the name that rebuilt gives.
-func openRegistry(ctx context.Context, dir string) (r *registry, aside string, err error) {
+// Open opens the file in dir. One that is damaged is set aside, under
+// the name that aside gives.
+func Open(ctx context.Context, dir string) (r *Registry, aside string, err error) {
 	path := filepath.Join(dir, "registry.sqlite")
 	db, err := openDB(ctx, path)
 	if err != nil && ctx.Err() == nil {
@@ -82,7 +99,7 @@ func openRegistry(ctx context.Context, dir string) (r *registry, aside string, e
 	if err != nil {
 		return nil, "", fault.Errorf(fault.Unavailable, "open registry %s: %w", path, err)
 	}
-	r = &registry{db: db, path: path, kick: make(chan struct{}, 1), stop: make(chan struct{}), units: map[string]*record{}}
+	r = &Registry{db: db, path: path, kick: make(chan struct{}, 1), stop: make(chan struct{}), units: map[string]*Record{}}
 	r.wg.Go(r.write)
 	return r, aside, nil
 }
@@ -114,17 +131,17 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// load returns all records, and the id of the last transition.
-func (r *registry) load(ctx context.Context) (map[string]record, int64, error) {
+// Load returns all records, and the id of the last transition.
+func (r *Registry) Load(ctx context.Context) (map[string]Record, int64, error) {
 	rows, err := r.db.QueryContext(ctx, "SELECT name, body FROM units")
 	if err != nil {
 		return nil, 0, err
 	}
 	defer rows.Close()
-	out := map[string]record{}
+	out := map[string]Record{}
 	for rows.Next() {
 		var name, body string
-		var rec record
+		var rec Record
 		if err := rows.Scan(&name, &body); err != nil {
 			return nil, 0, err
 		}
@@ -141,31 +158,31 @@ func (r *registry) load(ctx context.Context) (map[string]record, int64, error) {
 	return out, last.Int64, err
 }
 
-// put queues a unit's record, or with nil its end.
-func (r *registry) put(name string, rec *record) {
+// Put queues a unit's record, or with nil its end.
+func (r *Registry) Put(name string, rec *Record) {
 	r.mu.Lock()
 	r.units[name] = rec
 	r.mu.Unlock()
 	r.poke()
 }
 
-// add queues a transition.
-func (r *registry) add(t Transition) {
+// Add queues a transition.
+func (r *Registry) Add(t Transition) {
 	r.mu.Lock()
 	r.events = append(r.events, t)
 	r.mu.Unlock()
 	r.poke()
 }
 
-func (r *registry) poke() {
+func (r *Registry) poke() {
 	select {
 	case r.kick <- struct{}{}:
 	default:
 	}
 }
 
-// flush waits until all that is queued is in the file.
-func (r *registry) flush(ctx context.Context) error {
+// Flush waits until all that is queued is in the file.
+func (r *Registry) Flush(ctx context.Context) error {
 	done := make(chan error, 1)
 	r.mu.Lock()
 	r.waiting = append(r.waiting, done)
@@ -183,7 +200,7 @@ func (r *registry) flush(ctx context.Context) error {
 }
 
 // write is the one writer. What could not be written stays queued.
-func (r *registry) write() {
+func (r *Registry) write() {
 	for last := false; ; {
 		select {
 		case <-r.kick:
@@ -192,7 +209,7 @@ func (r *registry) write() {
 		}
 		r.mu.Lock()
 		units, events, waiting := r.units, r.events, r.waiting
-		r.units, r.events, r.waiting = map[string]*record{}, nil, nil
+		r.units, r.events, r.waiting = map[string]*Record{}, nil, nil
 		r.mu.Unlock()
 		err := r.batch(units, events)
 		if err != nil {
@@ -216,7 +233,7 @@ func (r *registry) write() {
 }
 
 // batch writes in one transaction.
-func (r *registry) batch(units map[string]*record, events []Transition) error {
+func (r *Registry) batch(units map[string]*Record, events []Transition) error {
 	if len(units) == 0 && len(events) == 0 {
 		return nil
 	}
@@ -246,26 +263,39 @@ func (r *registry) batch(units map[string]*record, events []Transition) error {
 		if _, err := tx.Exec("INSERT OR REPLACE INTO transitions VALUES (?, ?, ?)", t.ID, t.Unit, string(body)); err != nil {
 			return err
 		}
-		if t.ID-keep > r.deleted+100 {
-			if _, err := tx.Exec("DELETE FROM transitions WHERE id <= ?", t.ID-keep); err != nil {
+		if r.added++; r.added%1000 == 0 {
+			_, err := tx.Exec("DELETE FROM transitions WHERE id <= (SELECT id FROM transitions ORDER BY id DESC LIMIT 1 OFFSET ?)", keep)
+			if err != nil {
 				return err
 			}
-			r.deleted = t.ID - keep
 		}
 	}
 	return tx.Commit()
 }
 
-// history returns the last n transitions of a unit, or of all.
-func (r *registry) history(ctx context.Context, name string, n int) ([]Transition, error) {
-	if err := r.flush(ctx); err != nil {
+// History returns the last n transitions of a unit, or of all.
+func (r *Registry) History(ctx context.Context, name string, n int) ([]Transition, error) {
+	if err := r.Flush(ctx); err != nil {
 		return nil, err
 	}
 	if n <= 0 {
 		n = keep
 	}
-	rows, err := r.db.QueryContext(ctx, `SELECT body FROM
+	return r.transitions(ctx, `SELECT body FROM
 		(SELECT id, body FROM transitions WHERE unit = ?1 OR ?1 = '' ORDER BY id DESC LIMIT ?2) ORDER BY id`, name, n)
+}
+
+// After returns the first n transitions whose id is greater.
+func (r *Registry) After(ctx context.Context, id int64, n int) ([]Transition, error) {
+	if err := r.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return r.transitions(ctx, "SELECT body FROM transitions WHERE id > ? ORDER BY id LIMIT ?", id, n)
+}
+
+// transitions reads those that a query selects.
+func (r *Registry) transitions(ctx context.Context, query string, args ...any) ([]Transition, error) {
+	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "read history: %w", err)
 	}
@@ -285,8 +315,8 @@ func (r *registry) history(ctx context.Context, name string, n int) ([]Transitio
 	return out, rows.Err()
 }
 
-// close writes what is queued and closes the file.
-func (r *registry) close() error {
+// Close writes what is queued and closes the file.
+func (r *Registry) Close() error {
 	close(r.stop)
 	r.wg.Wait()
 	return r.db.Close()
