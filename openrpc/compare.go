@@ -9,9 +9,9 @@ import (
 
 // Change is one difference between two versions of a document.
 type Change struct {
-	Method   string
-	Breaking bool // a client of the older version may fail with the newer
-	Message  string
+	Method   string `json:"method"`
+	Breaking bool   `json:"breaking"` // a client of the older version may fail with the newer
+	Message  string `json:"message"`
 }
 
 // String returns the change as a line.

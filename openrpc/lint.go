@@ -11,9 +11,9 @@ import (
 
 // Finding is something in a document that its readers will stumble over.
 type Finding struct {
-	Pointer string // the place: a JSON pointer
-	Rule    string // which rule found it: a word that stays the same
-	Message string
+	Pointer string `json:"pointer"` // the place: a JSON pointer
+	Rule    string `json:"rule"`    // which rule found it: a word that stays the same
+	Message string `json:"message"`
 }
 
 // String returns the finding as a line.

@@ -32,10 +32,15 @@ func program() cli.Program {
 	return cli.Program{
 		Name: "hero_inspector", Version: sdk.Version, Help: "shows services, their domains and methods",
 		Commands: []cli.Command{
-			serveCommand(), listCommand(), treeCommand(), specCommand(), callCommand(), diffCommand(), lintCommand(),
+			serveCommand(), listCommand(), treeCommand(), watchCommand(), specCommand(), callCommand(),
+			docsCommand(), clientCommand(), diffCommand(), lintCommand(),
 		},
 	}
 }
+
+// printsJSON declares --json for a command whose result is JSON in any case, so
+// that it can be given to all of them.
+func printsJSON(f *flag.FlagSet) { f.Bool("json", true, "print JSON, which it does in any case") }
 
 // look reads the sockets folder.
 func look(ctx context.Context, env cli.Env) (*discovery.Tree, *inspect.Inspector, error) {
@@ -169,7 +174,8 @@ func drawService(b *strings.Builder, s *discovery.Service) {
 
 func specCommand() cli.Command {
 	return cli.Command{
-		Name: "spec", Args: "SERVICE [CONTEXT/DOMAIN]", Help: "print the OpenRPC document of a domain, or of all of a service's domains", Min: 1, Max: 2,
+		Name: "spec", Args: "SERVICE [CONTEXT/DOMAIN] [--json]", Help: "print the OpenRPC document of a domain, or of all of a service's domains", Min: 1, Max: 2,
+		Flags: printsJSON,
 		Run: func(ctx context.Context, c cli.Call) error {
 			tree, in, err := look(ctx, c.Env)
 			if err != nil {
@@ -206,7 +212,8 @@ func find(s *discovery.Service, place string) (inspect.Place, error) {
 
 func callCommand() cli.Command {
 	return cli.Command{
-		Name: "call", Args: "SERVICE CONTEXT/DOMAIN METHOD [JSON]", Help: "call a method and print its result; - is the service itself", Min: 3, Max: 4,
+		Name: "call", Args: "SERVICE CONTEXT/DOMAIN METHOD [PARAMS] [--json]", Help: "call a method and print its result; - is the service itself", Min: 3, Max: 4,
+		Flags: printsJSON,
 		Run: func(ctx context.Context, c cli.Call) error {
 			tree, in, err := look(ctx, c.Env)
 			if err != nil {
@@ -238,73 +245,4 @@ func callCommand() cli.Command {
 			return c.JSON(result)
 		},
 	}
-}
-
-func diffCommand() cli.Command {
-	return cli.Command{
-		Name: "diff", Args: "OLD NEW", Help: "compare two OpenRPC documents; exits 3 where something breaks", Min: 2, Max: 2,
-		Run: func(_ context.Context, c cli.Call) error {
-			older, err := read(c.Args[0])
-			if err != nil {
-				return err
-			}
-			newer, err := read(c.Args[1])
-			if err != nil {
-				return err
-			}
-			breaks := false
-			for _, change := range openrpc.Compare(older, newer) {
-				breaks = breaks || change.Breaking
-				if _, err := fmt.Fprintln(c.Stdout, change); err != nil {
-					return err
-				}
-			}
-			if breaks {
-				return cli.Unwell
-			}
-			return nil
-		},
-	}
-}
-
-func lintCommand() cli.Command {
-	return cli.Command{
-		Name: "lint", Args: "FILE", Help: "report what readers of an OpenRPC document will stumble over; exits 3 where something is found", Min: 1, Max: 1,
-		Run: func(_ context.Context, c cli.Call) error {
-			text, err := os.ReadFile(c.Args[0])
-			if err != nil {
-				return fmt.Errorf("read the document: %w", err)
-			}
-			if err := openrpc.Validate(text); err != nil {
-				return err
-			}
-			doc, err := openrpc.Parse(text)
-			if err != nil {
-				return err
-			}
-			findings := openrpc.Lint(doc)
-			for _, f := range findings {
-				if _, err := fmt.Fprintln(c.Stdout, f); err != nil {
-					return err
-				}
-			}
-			if len(findings) > 0 {
-				return cli.Unwell
-			}
-			return nil
-		},
-	}
-}
-
-// read reads an OpenRPC document from a file.
-func read(path string) (*openrpc.Document, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the document: %w", err)
-	}
-	doc, err := openrpc.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return doc, nil
 }

@@ -9,30 +9,33 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
 	"forge.ourworld.tf/lhumina_code/hero/internal/health"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/inspect/bridge"
 	"forge.ourworld.tf/lhumina_code/hero/internal/web"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
 
 func serveCommand() cli.Command {
 	return cli.Command{
-		Name: "serve", Help: "serve the pages on hero_inspector's own sockets; hero_proc does this",
-		Run: func(ctx context.Context, c cli.Call) error {
+		Name: "serve", Help: "serve the pages, and agents, on hero_inspector's own sockets; hero_proc does this",
+		Run: func(ctx context.Context, _ cli.Call) error {
 			env, err := sdk.ProcessEnv()
 			if err != nil {
 				return err
 			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
+			in := inspect.New(inspect.Options{Places: env.Places})
 			ui := func(env sdk.Env) (http.Handler, error) {
 				return web.Inspector(web.InspectorOptions{
-					Inspect: inspect.New(inspect.Options{Places: env.Places}),
-					Trees:   watcher,
-					Health:  probe(env),
-					Log:     env.Log,
+					Inspect: in, Trees: watcher, Places: env.Places, Health: probe(env), Log: env.Log,
+					Agents: bridge.Handler(bridge.Options{Inspect: in, Tree: watcher.Tree, Log: env.Log,
+						Health: func(ctx context.Context, s *discovery.Service) (any, error) {
+							return health.Probe(ctx, health.Options{Places: env.Places, Log: env.Log}, s), nil
+						}}),
 				}), nil
 			}
 			svc := sdk.Service{Name: "hero_inspector", Version: sdk.Version, Title: "Inspector", RootOnly: true,
 				Description: "Shows the services of this machine, their domains and methods."}
-			return sdk.Run(ctx, env, svc, sdk.UI{Handler: ui, Inline: true},
+			return sdk.Run(ctx, env, svc, sdk.UI{Handler: ui, Inline: true}, catalog(in, watcher.Tree),
 				sdk.Task{Name: "watch", Run: func(ctx context.Context) error {
 					if err := watcher.Run(ctx); err != nil && ctx.Err() == nil {
 						return fmt.Errorf("watch the sockets folder: %w", err)

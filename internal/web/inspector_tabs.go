@@ -1,7 +1,6 @@
 package web
 
 import (
-	"html/template"
 	"strings"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
@@ -34,21 +33,6 @@ func (in *inspector) docs(v *visit, s *discovery.Service) (string, any, error) {
 		p.Clients = append(p.Clients, link{Name: language, URL: v.url("api", s.Name.String(), "client", language)})
 	}
 	return "docs", p, nil
-}
-
-// manualPage is a manual as a file of its own, with its style in it.
-type manualPage struct {
-	Manual inspect.Manual
-	Style  template.CSS
-}
-
-// ManualHTML returns a manual as one HTML file that needs no other.
-func ManualHTML(m inspect.Manual) ([]byte, error) {
-	r, err := newRenderer("inspector")
-	if err != nil {
-		return nil, err
-	}
-	return r.manual(m)
 }
 
 // isolationPage says what belongs to which context.

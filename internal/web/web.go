@@ -17,8 +17,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-
-	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
 )
 
 //go:embed shared inspector
@@ -90,20 +88,6 @@ func (r *renderer) execute(page string, view any) ([]byte, error) {
 	var out bytes.Buffer
 	if err := t.ExecuteTemplate(&out, "frame", view); err != nil {
 		return nil, fmt.Errorf("page %s: %w", page, err)
-	}
-	return out.Bytes(), nil
-}
-
-// manual returns a manual as a file of its own.
-func (r *renderer) manual(m inspect.Manual) ([]byte, error) {
-	style, err := files.ReadFile("shared/style.css")
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	page := manualPage{Manual: m, Style: template.CSS(style)} // our own text, not a stranger's
-	if err := r.pages["docs"].ExecuteTemplate(&out, "file", page); err != nil {
-		return nil, fmt.Errorf("manual of %s: %w", m.Title, err)
 	}
 	return out.Bytes(), nil
 }

@@ -1,8 +1,9 @@
 // Package bridge serves what runs on a machine to agents: each domain of each
 // service as an MCP server, and the whole machine as one with four tools.
 //
-// Who may call what is asked where the call is made and where a list is made:
-// what is not allowed is not there.
+// What a caller may do is what the proxy claims for them (X-Hero-Claims); it is
+// held where a call is made and where a list is made, and what is not allowed is
+// not there. Whoever connects to the socket itself is its owner and may do all.
 package bridge
 
 import (
@@ -25,10 +26,6 @@ import (
 type Options struct {
 	Inspect *inspect.Inspector
 	Tree    func() *discovery.Tree // the latest; may return nil
-	// Allow decides whether the caller, whose jsonrpc.Meta is in ctx, may call
-	// a method. Nil allows whoever connects to the socket directly, who is its
-	// owner, and refuses whatever came by way of the proxy.
-	Allow func(ctx context.Context, p inspect.Place, method string) bool
 	// Health asks for the health of one service, as an object; nil says only
 	// what discovery knows.
 	Health func(ctx context.Context, s *discovery.Service) (any, error)
@@ -72,20 +69,21 @@ func (b *bridge) caller(w http.ResponseWriter, r *http.Request) (*caller, bool) 
 		return nil, false
 	}
 	c := &caller{bridge: b, meta: meta}
-	if b.opts.Allow == nil {
-		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Hero-User", "X-Hero-Claims"} {
-			if len(r.Header[name]) > 0 {
-				http.Error(w, "refused: no rules say what callers from outside may do", http.StatusForbidden)
-				return nil, false
-			}
-		}
-		c.all = true
+	if len(r.Header["X-Hero-Claims"]) > 0 {
+		return c, true
 	}
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Hero-User"} {
+		if len(r.Header[name]) > 0 {
+			http.Error(w, "refused: nothing says what this caller may do", http.StatusForbidden)
+			return nil, false
+		}
+	}
+	c.all = true
 	return c, true
 }
 
-func (c *caller) allowed(ctx context.Context, p inspect.Place, method string) bool {
-	return c.all || c.opts.Allow(jsonrpc.WithMeta(ctx, c.meta), p, method)
+func (c *caller) allowed(p inspect.Place, method string) bool {
+	return c.all || inspect.Allowed(c.meta.Claims, p, method)
 }
 
 // ctx returns ctx with what the caller sent along.
@@ -119,7 +117,7 @@ func (b *bridge) place(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tools.Domain(mcp.Options{Name: p.Service.String() + " " + p.String(), Version: doc.Info.Version, Instructions: doc.Info.Description, Log: b.opts.Log},
-		func(method string) bool { return c.allowed(r.Context(), p, method) },
+		func(method string) bool { return c.allowed(p, method) },
 		func(ctx context.Context, method string, params json.Value) (json.Value, error) {
 			return b.opts.Inspect.Call(c.ctx(ctx), p, method, params)
 		}).ServeHTTP(w, r)
@@ -177,7 +175,7 @@ func (c *caller) at(ctx context.Context, a mcp.Address) (inspect.Place, *openrpc
 		return inspect.Place{}, nil, nil, err
 	}
 	p, err := c.find(a.Service, contextName, domain)
-	if err != nil || !c.allowed(ctx, p, a.Method) {
+	if err != nil || !c.allowed(p, a.Method) {
 		return p, nil, nil, none
 	}
 	doc, err := c.opts.Inspect.Document(ctx, p)
@@ -208,7 +206,7 @@ type hit struct {
 func (c *caller) Search(ctx context.Context, query string, limit int) (any, error) {
 	out := found{Methods: []hit{}}
 	for _, h := range c.opts.Inspect.Search(ctx, c.opts.Tree(), nil, query, 0).Hits {
-		if !c.allowed(ctx, h.Place, h.Method) {
+		if !c.allowed(h.Place, h.Method) {
 			continue
 		}
 		if len(out.Methods) == limit {
@@ -277,7 +275,7 @@ func (c *caller) Health(ctx context.Context, service string) (any, error) {
 		}
 		list := []state{}
 		for _, v := range inspect.Overview(c.opts.Tree()) {
-			if s, err := c.service(v.Name); err == nil && c.sees(ctx, s) {
+			if s, err := c.service(v.Name); err == nil && c.sees(s) {
 				list = append(list, state{v.Name, v.State})
 			}
 		}
@@ -287,7 +285,7 @@ func (c *caller) Health(ctx context.Context, service string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.sees(ctx, s) {
+	if !c.sees(s) {
 		return nil, fault.Errorf(fault.NotFound, "there is no service %q here", service)
 	}
 	if c.opts.Health == nil {
@@ -298,6 +296,6 @@ func (c *caller) Health(ctx context.Context, service string) (any, error) {
 
 // sees reports whether the caller may ask for a service's health: that is a
 // method of the service.
-func (c *caller) sees(ctx context.Context, s *discovery.Service) bool {
-	return c.allowed(ctx, inspect.Place{Service: s.Name, Socket: s.Server}, "service.health")
+func (c *caller) sees(s *discovery.Service) bool {
+	return c.allowed(inspect.Place{Service: s.Name, Socket: s.Server}, "service.health")
 }

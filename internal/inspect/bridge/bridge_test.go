@@ -213,13 +213,10 @@ func TestWhole(t *testing.T) {
 // TestRules holds that a caller neither sees nor calls what is not allowed, on
 // either way, and that refusal and absence sound the same.
 func TestRules(t *testing.T) {
-	o := machine(t)
-	o.Allow = func(ctx context.Context, p inspect.Place, method string) bool {
-		return jsonrpc.MetaFrom(ctx).User == "ann" && p.Context == "root" && method == "order.create"
-	}
-	server := httptest.NewServer(bridge.Handler(o))
+	server := httptest.NewServer(bridge.Handler(machine(t)))
 	defer server.Close()
-	ann := http.Header{"X-Hero-User": {"ann"}, "X-Forwarded-For": {"10.0.0.1"}}
+	ann := http.Header{"X-Hero-User": {"ann"}, "X-Forwarded-For": {"10.0.0.1"},
+		"X-Hero-Claims": {`{"rules":[{"allow":["hero_food/root/*"],"methods":["order.create"]}]}`}}
 	s := connect(t, server.URL+"/mcp/hero_food/root/delivery", ann)
 	if got := names(t, s); !slices.Equal(got, []string{"order_create"}) {
 		t.Errorf("ann's tools %v", got)
@@ -239,7 +236,7 @@ func TestRules(t *testing.T) {
 	if strings.ReplaceAll(secret, "org_acme", "org_none") != absent {
 		t.Errorf("refused %q, absent %q", secret, absent)
 	}
-	s = connect(t, server.URL+"/mcp", http.Header{"X-Hero-User": {"bob"}})
+	s = connect(t, server.URL+"/mcp", http.Header{"X-Hero-User": {"bob"}, "X-Hero-Claims": {`{"rules":[]}`}})
 	if got := text(t, s, "search", map[string]any{"query": ""}); got != `{"methods":[]}` {
 		t.Errorf("bob finds %s", got)
 	}
