@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"forge.ourworld.tf/lhumina_code/hero/rhai/stdlib"
 	"forge.ourworld.tf/lhumina_code/hero/rhai/value"
 )
 
@@ -96,10 +97,22 @@ func (e *Engine) fromGo(r reflect.Value) Value {
 	return value.OfCustom(r.Interface(), e.types.of(r.Type()))
 }
 
+// ParseJSON makes a value of a JSON text: numbers without a fraction become
+// integers, null ().
+func ParseJSON(text string) (Value, error) { return stdlib.ParseJSON(text) }
+
+// JSON shows a value as JSON. What JSON has no form for becomes a string.
+func JSON(v Value) string { return stdlib.JSON(v) }
+
 // ToGo makes a Go value of a script's: int64, float64, bool, rune, string,
 // []byte, []any, map[string]any, time.Time, nil for (), the Go value where it
 // came from Go, and the Value itself for anything else.
-func ToGo(v Value) any {
+func ToGo(v Value) any { return toAny(v, 0) }
+
+func toAny(v Value, depth int) any {
+	if depth > value.MaxNesting {
+		return nil
+	}
 	v = v.Flat()
 	switch v.Kind() {
 	case value.Unit:
@@ -123,13 +136,13 @@ func ToGo(v Value) any {
 	case value.Array:
 		out := make([]any, len(v.Items()))
 		for i, x := range v.Items() {
-			out[i] = ToGo(x)
+			out[i] = toAny(x, depth+1)
 		}
 		return out
 	case value.Map:
 		out := make(map[string]any, v.Dict().Len())
 		for k, x := range v.Dict().All() {
-			out[k] = ToGo(x)
+			out[k] = toAny(x, depth+1)
 		}
 		return out
 	}

@@ -92,15 +92,24 @@ func New(o Options) *Engine {
 			MaxExprDepth: l.ExprDepth, MaxFuncExprDepth: l.FuncExprDepth, MaxFuncs: l.Functions,
 			MaxString: l.String, MaxArray: l.Array, MaxMap: l.Map, Strict: o.Strict,
 		},
-		Print:   o.Print,
-		Modules: o.Modules,
+		Print:     o.Print,
+		Modules:   o.Modules,
+		Constants: make(map[string]Value),
 	}
+	e.cfg.Syntax.Known = make(map[string]bool)
 	if o.Debug != nil {
 		e.cfg.Debug = func(text, source string, pos syntax.Pos) {
 			o.Debug(text, source, int(pos.Line), int(pos.Col))
 		}
 	}
 	return e
+}
+
+// Constant gives scripts a constant, such as an object with methods that are
+// registered for its type. Their functions see it as well.
+func (e *Engine) Constant(name string, x any) {
+	e.cfg.Constants[name] = e.FromGo(x)
+	e.cfg.Syntax.Known[name] = true
 }
 
 // Program is a compiled script. It may be run from several goroutines.

@@ -191,8 +191,11 @@ func (c *compiler) qualified(v *syntax.Variable) node {
 			x, ok = mod.vars[v.Name]
 		case ns == "global":
 			x, ok = fr.inst.consts[v.Name]
-			if !ok && fr.vm.scope.find(v.Name) != nil {
-				x, ok = fr.vm.scope.find(v.Name).v, true
+			if s := fr.vm.scope.find(v.Name); !ok && s != nil {
+				x, ok = s.v, true
+			}
+			if s := fr.vm.constant(v.Name); !ok && s != nil {
+				x, ok = s.v, true
 			}
 		default:
 			fr.vm.throw(missingModule(ns), pos)

@@ -49,16 +49,32 @@ func (x *variable) put(v value.Value) {
 	x.v = v
 }
 
-// variable finds a variable by name: of the function, or of the scope that
-// the script runs in.
+// variable finds a variable by name: of the function, of the scope that the
+// script runs in, or a constant of the host.
 func (fr *frame) variable(name string) *variable {
 	if x := fr.names.find(name); x != nil {
 		return x
 	}
 	if fr.fn == fr.fn.unit.main || fr.names != nil && fr.names.caller {
-		return fr.vm.scope.find(name)
+		if x := fr.vm.scope.find(name); x != nil {
+			return x
+		}
 	}
-	return nil
+	return fr.vm.constant(name)
+}
+
+// constant finds a constant of the host. Each run has its own, since a closure
+// that captures one makes it shared.
+func (m *vm) constant(name string) *variable {
+	if x := m.consts.find(name); x != nil {
+		return x
+	}
+	v, ok := m.cfg.Constants[name]
+	if !ok {
+		return nil
+	}
+	m.consts.Set(name, v.Copy(), true)
+	return m.consts.find(name)
 }
 
 // byName compiles reading a variable that is not known at compile time.

@@ -38,6 +38,8 @@ type Config struct {
 	Print   func(text string)
 	Debug   func(text, source string, pos syntax.Pos)
 	Modules fs.FS // where import looks, nil for nowhere
+	// Constants are what every script finds, in its functions as well.
+	Constants map[string]value.Value
 }
 
 // node computes the value of an expression, never a shared variable.
@@ -106,6 +108,7 @@ type vm struct {
 	loading  []string
 	loaded   int
 	scope    *Scope
+	consts   Scope // the constants that were looked at
 }
 
 // signal carries a break, continue or return out of the middle of an

@@ -112,7 +112,7 @@ func clip[T any](data []T) []T { return data[:len(data):len(data)] }
 // text.
 func same(op Op, a, b value.Value) (v value.Value, ok bool, err error) {
 	if op == Eq || op == Ne {
-		equal, ok, err := equalSame(a, b)
+		equal, ok, err := equalSame(a, b, 0)
 		return value.OfBool(equal == (op == Eq)), ok, err
 	}
 	switch a.Kind() {
@@ -151,8 +151,8 @@ func merge(into *value.Value, from value.Value) {
 	}
 }
 
-// equalSame compares two values of one kind.
-func equalSame(a, b value.Value) (equal, ok bool, err error) {
+// equalSame compares two values of one kind, depth levels within others.
+func equalSame(a, b value.Value, depth int) (equal, ok bool, err error) {
 	switch a.Kind() {
 	case value.Unit:
 		return true, true, nil
@@ -163,28 +163,41 @@ func equalSame(a, b value.Value) (equal, ok bool, err error) {
 	case value.Time:
 		return a.Time().Equal(b.Time()), true, nil
 	case value.Array:
-		equal, err = equalItems(a.Items(), b.Items())
+		equal, err = equalItems(a.Items(), b.Items(), depth)
 		return equal, true, err
 	case value.Map:
-		equal, err = equalDicts(a.Dict(), b.Dict())
+		equal, err = equalDicts(a.Dict(), b.Dict(), depth)
 		return equal, true, err
 	}
 	return false, a.TypeName() != b.TypeName(), nil
 }
 
-func equalItems(a, b []value.Value) (bool, error) {
+// equalWithin compares two elements.
+func equalWithin(a, b value.Value, depth int) (bool, error) {
+	a, b = a.Flat(), b.Flat()
+	if a.Kind() != b.Kind() || a.Kind() != value.Array && a.Kind() != value.Map {
+		return Equal(a, b)
+	}
+	if depth > value.MaxNesting {
+		return false, failure.Errorf("ErrorStackOverflow", "Stack overflow")
+	}
+	equal, _, err := equalSame(a, b, depth)
+	return equal, err
+}
+
+func equalItems(a, b []value.Value, depth int) (bool, error) {
 	if len(a) != len(b) {
 		return false, nil
 	}
 	for i := range a {
-		if equal, err := Equal(a[i], b[i]); !equal || err != nil {
+		if equal, err := equalWithin(a[i], b[i], depth+1); !equal || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-func equalDicts(a, b *value.Dict) (bool, error) {
+func equalDicts(a, b *value.Dict, depth int) (bool, error) {
 	if a.Len() != b.Len() {
 		return false, nil
 	}
@@ -193,7 +206,7 @@ func equalDicts(a, b *value.Dict) (bool, error) {
 		if !ok {
 			return false, nil
 		}
-		if equal, err := Equal(x, y); !equal || err != nil {
+		if equal, err := equalWithin(x, y, depth+1); !equal || err != nil {
 			return false, err
 		}
 	}

@@ -18,7 +18,9 @@ type jsonReader struct {
 
 const maxJSONDepth = 128
 
-func parseJSON(s string) (value.Value, error) {
+// ParseJSON makes a value of a JSON text: numbers without a fraction become
+// integers.
+func ParseJSON(s string) (value.Value, error) {
 	r := &jsonReader{s: s}
 	v, err := r.value()
 	if err != nil {

@@ -112,12 +112,10 @@ func (l *library) mapWalks() {
 
 func (l *library) json() {
 	l.fn("to_json(map) to_json(array)", func(_ native.Caller, self *value.Value, _ []value.Value) (value.Value, error) {
-		var b strings.Builder
-		writeJSON(&b, *self, 0)
-		return value.OfString(b.String()), nil
+		return value.OfString(JSON(*self)), nil
 	})
 	l.fn("parse_json(string)", func(c native.Caller, self *value.Value, _ []value.Value) (value.Value, error) {
-		v, err := parseJSON(self.Str())
+		v, err := ParseJSON(self.Str())
 		if err == nil {
 			err = c.CheckSize(v.Sizes())
 		}
@@ -125,7 +123,18 @@ func (l *library) json() {
 	})
 }
 
+// JSON shows a value as JSON. What JSON has no form for becomes a string.
+func JSON(v value.Value) string {
+	var b strings.Builder
+	writeJSON(&b, v, 0)
+	return b.String()
+}
+
 func writeJSON(b *strings.Builder, v value.Value, depth int) {
+	if depth > value.MaxNesting {
+		b.WriteString("null")
+		return
+	}
 	v = v.Flat()
 	switch v.Kind() {
 	case value.Unit:
@@ -175,6 +184,9 @@ func writeJSON(b *strings.Builder, v value.Value, depth int) {
 		writeJSONString(b, f.Name)
 		for _, x := range f.Curry {
 			b.WriteByte(',')
+			if x.Kind() == value.Shared {
+				x = value.Value{} // a captured variable may hold the function itself
+			}
 			writeJSON(b, x, depth+1)
 		}
 		b.WriteByte(']')

@@ -231,7 +231,7 @@ func (p *parser) use(v *Variable) {
 		return
 	}
 	if !p.view.closure {
-		if p.opts.Strict {
+		if _, known := p.opts.Known[v.Name]; p.opts.Strict && !known {
 			fail(v.Pos, "VariableUndefined", "Undefined variable: "+v.Name)
 		}
 		return

@@ -297,9 +297,18 @@ func (k Kind) String() string {
 	}[k]
 }
 
+// MaxNesting is how deep arrays and maps nest where they are walked through;
+// what is deeper is left out.
+const MaxNesting = 1 << 14
+
 // Sizes counts what data limits speak of: elements of arrays and blobs,
 // properties of maps and bytes of strings, within v at any depth.
-func (v Value) Sizes() (items, props, bytes int) {
+func (v Value) Sizes() (items, props, bytes int) { return v.sizes(0) }
+
+func (v Value) sizes(depth int) (items, props, bytes int) {
+	if depth > MaxNesting {
+		return 0, 0, 0
+	}
 	switch v = v.Flat(); v.kind {
 	case String:
 		return 0, 0, int(v.n)
@@ -307,12 +316,12 @@ func (v Value) Sizes() (items, props, bytes int) {
 		return len(v.Data()), 0, 0
 	case Array:
 		for _, x := range v.Items() {
-			i, p, b := x.Sizes()
+			i, p, b := x.sizes(depth + 1)
 			items, props, bytes = items+i+1, props+p, bytes+b
 		}
 	case Map:
 		for _, e := range v.Dict().entries {
-			i, p, b := e.val.Sizes()
+			i, p, b := e.val.sizes(depth + 1)
 			items, props, bytes = items+i, props+p+1, bytes+b
 		}
 	}
