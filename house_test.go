@@ -65,6 +65,7 @@ var house = map[string]pkg{
 	"internal/web":        {layer: 7},
 	"mcp":                 {layer: 5, third: []string{"github.com/modelcontextprotocol/go-sdk"}},
 	"internal/procd":      {layer: 7},
+	"internal/scriptlib":  {layer: 8},
 	"internal/cli":        {layer: 7},
 	"cmd/hero_proc":       {layer: 9},
 	"cmd/hero_inspector":  {layer: 9},

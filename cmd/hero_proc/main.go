@@ -25,6 +25,7 @@ func program() cli.Program {
 			upCommand(), listCommand(), statusCommand(), healthCommand(),
 			startCommand(), stopCommand(), restartCommand(),
 			addCommand(), removeCommand(), logsCommand(), whyCommand(), historyCommand(),
+			runCommand(),
 		},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
 	"forge.ourworld.tf/lhumina_code/hero/internal/procd"
+	"forge.ourworld.tf/lhumina_code/hero/internal/scriptlib"
 	"forge.ourworld.tf/lhumina_code/hero/internal/supervisor"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -103,7 +104,7 @@ func (u *up) run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	svc := sdk.Service{Name: procd.Service, Version: sdk.Version, Title: "Supervisor", RootOnly: true,
 		Description: "Starts, watches and restarts the services of this machine."}
-	parts := append(u.api.Parts(), sdk.Task{Name: "up", Run: func(context.Context) error {
+	parts := append(u.api.Parts(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(context.Context) error {
 		u.bringUp(ctx, env.Places, units)
 		return nil
 	}})

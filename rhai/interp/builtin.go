@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/rhai/failure"
+	"forge.ourworld.tf/lhumina_code/hero/rhai/native"
 	"forge.ourworld.tf/lhumina_code/hero/rhai/syntax"
 	"forge.ourworld.tf/lhumina_code/hero/rhai/value"
 )
@@ -124,6 +125,7 @@ func (c *compiler) callPointer(x *syntax.Call) node {
 // callMethod compiles f.call(…) and object.call(f, …).
 func (c *compiler) callMethod(x *syntax.Method) node {
 	n, pos, elvis := len(x.Args), x.Pos, x.Elvis
+	defs := c.unit.cfg.Natives.Named("call", n+1) // methods of Go types
 	base := 0
 	ch := c.chain(x.X, func() {
 		args := c.exprs(x.Args)
@@ -149,6 +151,11 @@ func (c *compiler) callMethod(x *syntax.Method) node {
 			f := p.Func()
 			m.settle(mark, false)
 			return m.callFunc(f, nil, args, pos)
+		}
+		if d := native.Pick(defs, p, args); d != nil {
+			v := m.runNative(d, p, args, pos)
+			m.settle(mark, d.Method && !fixed)
+			return v
 		}
 		if n == 0 {
 			m.throw(failure.Mismatch("Fn", *p), pos)
