@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"reflect"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
@@ -35,6 +36,9 @@ type Domain[T any] struct {
 	Open func(ctx context.Context, t *Tenant) (T, error)
 	// Methods are the RPC methods, made by Call and Objects.
 	Methods []Method[T]
+	// Stream answers GET /stream on the domain's socket with server-sent
+	// events (made by [Streamer]); nil where the domain has none.
+	Stream func(T) http.Handler
 }
 
 // Checker is a domain that knows whether it works.
@@ -102,6 +106,7 @@ type domain interface {
 // instance is a domain at work in one context.
 type instance struct {
 	methods map[string]jsonrpc.Handler
+	stream  http.Handler // nil: there is none
 	close   func() error
 	check   func(context.Context) error // nil: there is nothing to ask
 }
@@ -171,6 +176,9 @@ func (d *typed[T]) open(ctx context.Context, t *Tenant) (*instance, error) {
 		in.methods[m.spec.Name] = m.bind(v)
 	}
 	in.methods["rpc.discover"] = d.doc.discover
+	if d.Stream != nil {
+		in.stream = d.Stream(v)
+	}
 	if c, ok := any(v).(interface{ Close() error }); ok {
 		in.close = c.Close
 	}

@@ -113,8 +113,23 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/health":
 		h := e.health(r.Context())
 		getValue(w, r, h.httpStatus(), h)
+	case "/stream":
+		e.stream(w, r)
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// stream answers with the domain's events, under the rule of check.
+func (e *endpoint) stream(w http.ResponseWriter, r *http.Request) {
+	v := r.Header.Get(headerContext)
+	switch {
+	case e.instance.stream == nil:
+		http.NotFound(w, r)
+	case v != "" && v != e.header[0] && !(v == "0" && e.tenant.Context == layout.Root):
+		http.Error(w, fmt.Sprintf("the call is for context %q, and this socket serves %q", v, e.header[0]), http.StatusBadRequest)
+	default:
+		e.instance.stream.ServeHTTP(w, r)
 	}
 }
 

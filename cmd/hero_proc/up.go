@@ -124,6 +124,7 @@ func (u *up) run(ctx context.Context) error {
 	for _, n := range units {
 		err = errors.Join(err, sup.Remove(end, n.Name))
 	}
+	u.api.Close()
 	return errors.Join(err, sup.Shutdown(end, supervisor.StopAll))
 }
 

@@ -177,3 +177,16 @@ func parseNotice(msg string) Notice {
 	}
 	return n
 }
+
+// RoleVariable is the environment variable by which the SDK tells a process
+// what part of its service it is: "ui", or nothing for the service itself.
+const RoleVariable = "HERO_ROLE"
+
+// Member is one living process of a run, with what it uses.
+type Member struct {
+	Unit, Run string
+	PID       int
+	Role      string // the value of RoleVariable
+	Command   string // its arguments, with blanks between them
+	Usage
+}

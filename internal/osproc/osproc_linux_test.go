@@ -169,6 +169,10 @@ func TestAdopt(t *testing.T) {
 		if f := found[0]; f.Unit != "hero_food" || f.Run != "r1" || f.Main != id {
 			t.Fatalf("found %+v, want main %+v", f, id)
 		}
+		all, err := h.Survey()
+		if err != nil || len(all) != 2 || all[0].Unit != "hero_food" || all[0].Run != "r1" || all[0].Memory == 0 || all[0].OpenFiles == 0 || all[0].Command == "" {
+			t.Errorf("survey: %+v, %v", all, err)
+		}
 		wrong := id
 		wrong.Start++
 		if _, err := h.Adopt("hero_food", "r1", wrong, nil); fault.Of(err) != fault.NotFound {

@@ -27,6 +27,9 @@ func (*Host) Close() error { return nil }
 // Find fails with fault.Unsupported.
 func (*Host) Find() ([]Found, error) { return nil, unsupported() }
 
+// Survey fails.
+func (*Host) Survey() ([]Member, error) { return nil, unsupported() }
+
 // Adopt fails with fault.Unsupported.
 func (*Host) Adopt(string, string, ID, func(Notice)) (*Process, error) { return nil, unsupported() }
 

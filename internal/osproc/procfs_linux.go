@@ -78,12 +78,15 @@ func allPIDs() ([]int, error) {
 }
 
 // markOf returns the mark that a process carries in its environment.
-func markOf(pid int) string {
+func markOf(pid int) string { return variable(pid, RunVariable) }
+
+// variable returns a variable of the environment that a process was given.
+func variable(pid int, name string) string {
 	b, err := os.ReadFile(proc(pid, "environ"))
 	if err != nil {
 		return ""
 	}
-	prefix := []byte(RunVariable + "=")
+	prefix := []byte(name + "=")
 	for v := range bytes.SplitSeq(b, []byte{0}) {
 		if mark, ok := bytes.CutPrefix(v, prefix); ok {
 			return string(mark)

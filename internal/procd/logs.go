@@ -83,7 +83,9 @@ func (a *API) readLog(ctx context.Context, name string, p LogParams, q logs.Quer
 
 // awaitLog waits for the first new line of any registration.
 func (a *API) awaitLog(ctx context.Context, names []string, p LogParams) ([]LogLine, error) {
-	wait, cancel := context.WithTimeout(ctx, time.Duration(min(p.Wait, 60)*float64(time.Second)))
+	ctx, end := a.waiting(ctx)
+	defer end()
+	wait, cancel := context.WithTimeout(ctx, seconds(p.Wait))
 	defer cancel()
 	if p.Since.IsZero() {
 		p.Since = time.Now()

@@ -26,15 +26,77 @@ const (
 	Service    = "hero_proc"
 	Supervisor = "supervisor" // the domain of what runs
 	Logs       = "logs"       // the domain of what it says
+	Events     = "events"     // the domain of what happens
+	Stats      = "stats"      // the domain of what it uses
 )
 
-// API serves hero_proc's domains.
+// API serves hero_proc's domains. Close ends what waits for news.
 type API struct {
 	Supervisor *supervisor.Supervisor
 	// Tree returns the sockets folder as it is now.
 	Tree   func() *discovery.Tree
 	Places layout.Places
 	Log    *slog.Logger
+	// Upgrade replaces this process by the program at a path, once the answer
+	// is on its way; nil where nothing can. See supervisor.upgrade.
+	Upgrade func(path string) error
+
+	mu sync.Mutex // held while a migration is made
+
+	lookMu      sync.Mutex // guards now and before
+	now, before survey
+
+	waitMu sync.Mutex // guards the fields below it
+	waits  map[int]context.CancelFunc
+	count  int
+	over   bool
+}
+
+// Close ends the streams and the calls that wait, now and from now on, so that
+// nobody has to wait for them.
+func (a *API) Close() {
+	a.waitMu.Lock()
+	defer a.waitMu.Unlock()
+	a.over = true
+	for _, cancel := range a.waits {
+		cancel()
+	}
+}
+
+// waiting returns a context that ends when ctx does, or the API.
+func (a *API) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	a.waitMu.Lock()
+	defer a.waitMu.Unlock()
+	if a.over {
+		cancel()
+	}
+	if a.waits == nil {
+		a.waits = make(map[int]context.CancelFunc)
+	}
+	a.count++
+	id := a.count
+	a.waits[id] = cancel
+	return ctx, func() {
+		cancel()
+		a.waitMu.Lock()
+		defer a.waitMu.Unlock()
+		delete(a.waits, id)
+	}
+}
+
+// seconds is a duration of a call's parameters, at most a minute.
+func seconds(n float64) time.Duration {
+	return time.Duration(min(max(n, 0), 60) * float64(time.Second))
+}
+
+// state is the folder of what hero_proc itself keeps.
+func (a *API) state() string {
+	self, err := layout.ParseService(Service)
+	if err != nil {
+		panic(err) // it is a constant
+	}
+	return a.Places.State(self)
 }
 
 // Parts are the domains, as parts of the service.
@@ -54,13 +116,39 @@ func (a *API) Parts() []sdk.Part {
 				sdk.Call("supervisor.restart", (*API).restart, sdk.Doc{Summary: "Stops a service and starts it anew."}),
 				sdk.Call("supervisor.signal", (*API).signal, sdk.Doc{Summary: "Sends a signal to a service's main process."}),
 				sdk.Call("supervisor.history", (*API).history, sdk.Doc{Summary: "Returns what happened to a service, the newest last.", ReadOnly: true}),
+				sdk.Call("supervisor.plan", (*API).plan, sdk.Doc{Summary: "Tells what is to be done so that what runs is what the files in etc/services say.", ReadOnly: true}),
+				sdk.Call("supervisor.apply", (*API).apply, sdk.Doc{Summary: "Makes what runs equal to the files in etc/services.", Destructive: true, Idempotent: true}),
+				sdk.Call("supervisor.source", (*API).source, sdk.Doc{Summary: "Returns a definition as a TOML file.", ReadOnly: true}),
+				sdk.Call("supervisor.check", (*API).check, sdk.Doc{Summary: "Reads a definition from a TOML file, and tells everything that is wrong by line and column, or what it changes.", ReadOnly: true}),
+				sdk.Call("supervisor.migrate", (*API).migrate, sdk.Doc{Summary: "Turns the two registrations of the older pattern into one."}),
+				sdk.Call("supervisor.contexts", (*API).contexts, sdk.Doc{Summary: "Returns the contexts of a service with their domains.", ReadOnly: true}),
+				sdk.Call("supervisor.domains", (*API).domains, sdk.Doc{Summary: "Returns the domains of a service in every context, and how each is.", ReadOnly: true}),
+				sdk.Call("supervisor.health", (*API).health, sdk.Doc{Summary: "Asks every layer of a service how it is.", ReadOnly: true}),
+				sdk.Call("supervisor.upgrade", (*API).upgrade, sdk.Doc{Summary: "Replaces the running hero_proc by another program in place. What it supervises runs on."}),
 				sdk.Call("supervisor.why", (*API).why, sdk.Doc{Summary: "Tells in plain words why a service is in its state.", ReadOnly: true}),
 			},
 		},
 		sdk.Domain[*API]{
 			Name: Logs, Title: "Logs", Description: "What the services write to their standard output and error.", Open: open,
 			Methods: []sdk.Method[*API]{
-				sdk.Call("logs.read", (*API).readLogs, sdk.Doc{Summary: "Returns lines of a service's output, and waits for some where told to.", ReadOnly: true}),
+				sdk.Call("logs.read", (*API).readLogs, sdk.Doc{Summary: "Returns lines of a service's output, and waits for some where told to.",
+					Description: "GET /stream?name=NAME&grep=TEXT&tail=N on the same socket sends lines as they come, as server-sent events that resume from Last-Event-ID.", ReadOnly: true}),
+			},
+			Stream: (*API).logStream,
+		},
+		sdk.Domain[*API]{
+			Name: Events, Title: "Events", Description: "What happens to the services.", Open: open,
+			Methods: []sdk.Method[*API]{
+				sdk.Call("events.list", (*API).listEvents, sdk.Doc{Summary: "Returns the events after the one of an id, and waits for some where told to.",
+					Description: "GET /stream?name=NAME on the same socket sends events as they come, as server-sent events that resume from Last-Event-ID.", ReadOnly: true}),
+			},
+			Stream: (*API).eventStream,
+		},
+		sdk.Domain[*API]{
+			Name: Stats, Title: "Stats", Description: "What the services use of the machine.", Open: open,
+			Methods: []sdk.Method[*API]{
+				sdk.Call("stats.now", (*API).statsNow, sdk.Doc{Summary: "Returns what each service uses now, process by process.", ReadOnly: true}),
+				sdk.Call("stats.hour", (*API).statsHour, sdk.Doc{Summary: "Returns what each registration of a service uses now and used in the last hour, minute by minute.", ReadOnly: true}),
 			},
 		},
 	}
@@ -285,19 +373,23 @@ func (a *API) Services(ctx context.Context) ([]ServiceStatus, error) {
 }
 
 func (a *API) list(ctx context.Context, p ListParams) ([]ServiceStatus, error) {
+	out := a.grouped()
+	if p.Health {
+		a.probeAll(ctx, out)
+	}
+	return out, nil
+}
+
+// grouped returns all supervised services with the status of their
+// registrations, without what they use.
+func (a *API) grouped() []ServiceStatus {
 	byName := make(map[string]*ServiceStatus)
-	for _, u := range a.Supervisor.List() {
-		st, err := a.Supervisor.Status(u.Name)
-		if fault.Of(err) == fault.NotFound {
-			continue // removed since
-		}
-		if err != nil {
-			return nil, err
-		}
-		s := byName[u.Logical()]
+	for _, st := range a.Supervisor.Statuses() {
+		name := unit.Unit{Name: st.Name}.Logical()
+		s := byName[name]
 		if s == nil {
-			s = &ServiceStatus{Name: u.Logical()}
-			byName[s.Name] = s
+			s = &ServiceStatus{Name: name}
+			byName[name] = s
 		}
 		s.Processes = append(s.Processes, st)
 	}
@@ -307,10 +399,7 @@ func (a *API) list(ctx context.Context, p ListParams) ([]ServiceStatus, error) {
 		out = append(out, *s)
 	}
 	slices.SortFunc(out, func(x, y ServiceStatus) int { return strings.Compare(x.Name, y.Name) })
-	if p.Health {
-		a.probeAll(ctx, out)
-	}
-	return out, nil
+	return out
 }
 
 // atOnce is how many services are asked how they are at the same time.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
 	"forge.ourworld.tf/lhumina_code/hero/internal/stats"
 )
 
@@ -56,6 +57,17 @@ func (s *Supervisor) Events(ctx context.Context, after int64) iter.Seq2[Transiti
 		}
 	}
 }
+
+// LastEvent returns the id of the last transition.
+func (s *Supervisor) LastEvent() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// Processes returns all living processes of all units with what each uses, in
+// one look at the machine.
+func (s *Supervisor) Processes() ([]osproc.Member, error) { return s.runner.Survey() }
 
 // since returns transitions behind an id, and what is closed at the next one.
 func (s *Supervisor) since(ctx context.Context, after int64) ([]Transition, <-chan struct{}, error) {

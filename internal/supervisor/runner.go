@@ -13,6 +13,7 @@ type Runner interface {
 	Find() ([]osproc.Found, error)
 	Adopt(unit, run string, id osproc.ID, notify func(osproc.Notice)) (Process, error)
 	Clear(f osproc.Found) error
+	Survey() ([]osproc.Member, error)
 	Close() error
 }
 

@@ -76,9 +76,10 @@ func (f *fake) Start(s osproc.Spec) (supervisor.Process, error) {
 	return p, nil
 }
 
-func (*fake) Find() ([]osproc.Found, error) { return nil, nil }
-func (*fake) Clear(osproc.Found) error      { return nil }
-func (*fake) Close() error                  { return nil }
+func (*fake) Survey() ([]osproc.Member, error) { return nil, nil }
+func (*fake) Find() ([]osproc.Found, error)    { return nil, nil }
+func (*fake) Clear(osproc.Found) error         { return nil }
+func (*fake) Close() error                     { return nil }
 func (*fake) Adopt(string, string, osproc.ID, func(osproc.Notice)) (supervisor.Process, error) {
 	return nil, fault.Errorf(fault.NotFound, "no process")
 }

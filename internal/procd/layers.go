@@ -1,0 +1,91 @@
+package procd
+
+import (
+	"context"
+
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/health"
+)
+
+// ContextInfo is a context of a service with its domains.
+type ContextInfo struct {
+	Name    string   `json:"name"`
+	Domains []string `json:"domains"`
+}
+
+// DomainInfo is a domain in a context, and how it is.
+type DomainInfo struct {
+	Context string `json:"context"`
+	Domain  string `json:"domain"`
+	health.Layer
+}
+
+// DomainParams say of which domains to tell.
+type DomainParams struct {
+	Name    string `json:"name" doc:"Name of the service."`
+	Context string `json:"context,omitzero" doc:"Only domains of this context."`
+	Domain  string `json:"domain,omitzero" doc:"Only domains of this name."`
+}
+
+// found returns a service of the tree, or says what is missing.
+func (a *API) found(name string) (*discovery.Service, error) {
+	if s := a.service(name); s != nil {
+		return s, nil
+	}
+	if _, err := a.registrations(name); err != nil {
+		return nil, err
+	}
+	return nil, fault.WithHint(fault.Errorf(fault.NotFound, "%s has no sockets", name), "hero_proc why "+name)
+}
+
+func (a *API) contexts(_ context.Context, p NameParams) ([]ContextInfo, error) {
+	s, err := a.found(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := []ContextInfo{}
+	for _, c := range s.Contexts {
+		info := ContextInfo{Name: c.Name.String(), Domains: []string{}}
+		for _, d := range c.Domains {
+			info.Domains = append(info.Domains, d.Name.String())
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+func (a *API) health(ctx context.Context, p NameParams) (health.Report, error) {
+	s, err := a.found(p.Name)
+	if err != nil {
+		return health.Report{}, err
+	}
+	return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s), nil
+}
+
+func (a *API) domains(ctx context.Context, p DomainParams) ([]DomainInfo, error) {
+	r, err := a.health(ctx, NameParams{Name: p.Name})
+	if err != nil {
+		return nil, err
+	}
+	out := []DomainInfo{}
+	for _, c := range r.Contexts {
+		for _, d := range c.Domains {
+			if (p.Context == "" || p.Context == c.Name) && (p.Domain == "" || p.Domain == d.Name) {
+				out = append(out, DomainInfo{Context: c.Name, Domain: d.Name, Layer: d.Layer})
+			}
+		}
+	}
+	if len(out) == 0 && (p.Context != "" || p.Domain != "") {
+		return nil, fault.WithHint(fault.Errorf(fault.NotFound, "%s has no domain %s/%s", p.Name, or(p.Context, "*"), or(p.Domain, "*")),
+			"hero_proc domains "+p.Name)
+	}
+	return out, nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
