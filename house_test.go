@@ -48,13 +48,15 @@ var house = map[string]pkg{
 	"openrpc":             {layer: 2, third: []string{"github.com/santhosh-tekuri/jsonschema/v6"}, same: []string{"jsonrpc"}},
 	"store":               {layer: 2, third: []string{"modernc.org/sqlite"}},
 	"internal/osproc":     {layer: 2, third: []string{"golang.org/x/sys"}},
+	"internal/handover":   {layer: 2},
+	"internal/ondemand":   {layer: 3},
 	"internal/logs":       {layer: 2, third: []string{"golang.org/x/sys"}},
 	"jsonrpc/jsonrpctest": {layer: 3},
 	"manifest":            {layer: 3},
 	"internal/registry":   {layer: 3, third: []string{"modernc.org/sqlite"}},
 	"internal/supervisor": {layer: 3, same: []string{"internal/registry"}},
 	"discovery":           {layer: 4, third: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
-	"sdk":                 {layer: 5, third: []string{"golang.org/x/sys"}},
+	"sdk":                 {layer: 5},
 	"internal/health":     {layer: 5},
 	"internal/inspect":    {layer: 5},
 	"internal/route":      {layer: 5},
@@ -92,7 +94,7 @@ var house = map[string]pkg{
 }
 
 // publicMayImport are the private packages that public ones are made of.
-var publicMayImport = []string{"internal/unixsock", "internal/atomicfile", "internal/json"}
+var publicMayImport = []string{"internal/unixsock", "internal/handover", "internal/ondemand", "internal/atomicfile", "internal/json"}
 
 // owners says who alone may touch what is dangerous. A path ends with / where
 // all below it is meant.
@@ -103,7 +105,7 @@ var owners = []struct {
 }{
 	{"encoding/json", nil, "it folds the case of names: two readers of one body may read two different methods"},
 	{"github.com/go-json-experiment/json", []string{"internal/json"}, "there is one door to JSON"},
-	{"os/exec", []string{"internal/osproc", "sdk"}, "processes have one owner; the SDK starts its own binary as the UI"},
+	{"os/exec", []string{"internal/osproc", "internal/ondemand"}, "processes have one owner; a service starts its own binary as the UI"},
 	{"html/template", []string{"internal/web/", "examples/hero_food/ui"}, "pages live in web"},
 	{"httputil.ReverseProxy", []string{"internal/proxy"}, "whoever forwards decides access"},
 	{"net.ListenUnix", []string{"internal/unixsock"}, "a socket appears whole, and only in a folder of its owner"},

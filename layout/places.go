@@ -125,6 +125,19 @@ func (p Places) Policy() string { return filepath.Join(p.Home, "etc", "proxy.tom
 // over even when their homes differ.
 func (p Places) LockFile(s Service) string { return filepath.Join(p.Sockets, "."+s.name+".lock") }
 
+// HandoverSocket returns the socket on which a service's process hands the
+// service over to its successor. No reader of the sockets folder shows it.
+func (p Places) HandoverSocket(s Service) string {
+	return filepath.Join(p.Sockets, "."+s.name+".handover")
+}
+
+// Staging returns the places of a service that gets ready beside the one that
+// runs: its sockets stand where no reader of the sockets folder sees them.
+func (p Places) Staging(s Service) Places {
+	p.Sockets = filepath.Join(p.Sockets, "."+s.name+".next")
+	return p
+}
+
 // ServiceSocket returns the path of a service's own socket.
 func (p Places) ServiceSocket(s Service) string { return filepath.Join(p.Sockets, ServiceRel(s)) }
 

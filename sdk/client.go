@@ -38,7 +38,7 @@ func Dial(ctx context.Context, service, context, domain string) (*Client, error)
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, c.String(), s.String()+" "+c.String()+"/"+d.String(),
+	return dial(ctx, s, c.String(), s.String()+" "+c.String()+"/"+d.String(),
 		func(p layout.Places) string { return p.DomainSocket(s, c, d) })
 }
 
@@ -49,10 +49,10 @@ func DialService(ctx context.Context, service string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, "", s.String(), func(p layout.Places) string { return p.ServiceSocket(s) })
+	return dial(ctx, s, "", s.String(), func(p layout.Places) string { return p.ServiceSocket(s) })
 }
 
-func dial(ctx context.Context, context, target string, path func(layout.Places) string) (*Client, error) {
+func dial(ctx context.Context, s layout.Service, context, target string, path func(layout.Places) string) (*Client, error) {
 	w := worldOf(ctx)
 	if w == nil {
 		return nil, fault.WithHint(fault.Errorf(fault.Internal, "dial %s: this context does not say where the sockets are", target),
@@ -61,9 +61,9 @@ func dial(ctx context.Context, context, target string, path func(layout.Places) 
 	c := &Client{context: context, target: target, close: func() {}}
 	var t *http.Transport
 	if w.clients != nil {
-		t = w.clients.transport(path(w.places))
+		t = w.clients.transport(path(w.placesOf(s)))
 	} else {
-		t = unixsock.Transport(path(w.places))
+		t = unixsock.Transport(path(w.placesOf(s)))
 		c.close = t.CloseIdleConnections
 	}
 	c.rpc = jsonrpc.NewClient(jsonrpc.ClientOptions{Transport: t})
@@ -119,6 +119,17 @@ func WithPlaces(ctx context.Context, p layout.Places) context.Context {
 type world struct {
 	places  layout.Places
 	clients *clients // nil: nobody shares connections
+	// own says which service's sockets stand in staged; nil: none's.
+	own    func(layout.Service) bool
+	staged layout.Places
+}
+
+// placesOf returns where the sockets of a service stand.
+func (w *world) placesOf(s layout.Service) layout.Places {
+	if w.own != nil && w.own(s) {
+		return w.staged
+	}
+	return w.places
 }
 
 type worldKey struct{}

@@ -76,17 +76,28 @@ func (r *running) openContexts() error {
 	if err != nil {
 		return err
 	}
-	if err := r.sweep(f); err != nil {
-		return err
+	if !r.staged() { // else the sockets are those of the process that still serves
+		if err := r.sweep(f); err != nil {
+			return err
+		}
 	}
+	return r.openListed(&f)
+}
+
+// openListed opens the contexts of f that are not open, and ends the deletions
+// that were begun, unless another process still serves.
+func (r *running) openListed(f *contextsFile) error {
 	for _, e := range slices.Clone(f.Contexts) {
 		if e.Deleting != "" {
-			if err := r.finishDelete(&f, e); err != nil {
+			if r.staged() && r.lock == nil {
+				continue
+			}
+			if err := r.finishDelete(f, e); err != nil {
 				return err
 			}
 			continue
 		}
-		if r.RootOnly && e.Name != layout.Root {
+		if r.RootOnly && e.Name != layout.Root || r.tenancy(e.Name) != nil {
 			continue
 		}
 		t, err := r.openTenancy(e)

@@ -66,7 +66,7 @@ func (r *running) healthOfService() healthReport {
 func (r *running) healthOfAll(ctx context.Context, _ struct{}) (healthReport, error) {
 	h := r.healthOfService()
 	if r.ui != nil {
-		h.UI = &healthUI{Mode: r.plan.ui.mode(), State: r.ui.state()}
+		h.UI = &healthUI{Mode: r.plan.ui.mode(), State: r.ui.State()}
 	}
 	for _, t := range r.tenancies() {
 		c := healthContext{Name: t.name.String()}

@@ -74,7 +74,7 @@ func (r *running) manifest() *manifest.Manifest {
 	m.PID = os.Getpid()
 	m.StartedAt = manifest.At(r.started)
 	if r.ui != nil {
-		m.UI.State = r.ui.state()
+		m.UI.State = r.ui.State()
 	}
 	for _, t := range r.tenancies() {
 		m.Contexts = append(m.Contexts, t.facts(r.name))

@@ -25,6 +25,9 @@ type running struct {
 	clients *clients
 	service *document // the service socket's own
 	ui      surface   // nil: the service has none
+	serving *server   // answers on the service socket
+	lock    *unixsock.FileLock
+	at      layout.Places // where the sockets stand
 
 	// openTenancy opens a context whose requests live as long as the service.
 	openTenancy func(contextEntry) (*tenancy, error)
@@ -43,7 +46,7 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 	if err != nil {
 		return err
 	}
-	r := &running{plan: p, env: env, log: discard(env.Log), started: time.Now(),
+	r := &running{plan: p, env: env, at: env.Places, log: discard(env.Log), started: time.Now(),
 		clients: newClients(), contexts: make(map[layout.Context]*tenancy)}
 	defer r.clients.close()
 	for _, dir := range []string{env.Places.Home, env.Places.Sockets, env.Places.Data(p.name)} {
@@ -51,60 +54,81 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 			return fmt.Errorf("start %s: %w", p.name, err)
 		}
 	}
-	lock, err := unixsock.Lock(env.Places.LockFile(p.name))
+	heir, err := r.seat(ctx)
 	if err != nil {
-		return fault.WithHint(fault.Errorf(fault.Of(err), "start %s: it runs already: %w", p.name, err),
-			"stop that one first: hero_proc stop "+p.name.String())
+		return fault.WithHint(fault.Errorf(fault.Of(err), "start %s: %w", p.name, err), fault.Hint(err))
 	}
-	defer lock.Unlock()
+	defer func() {
+		if heir != nil {
+			heir.Close()
+		}
+		if r.lock != nil {
+			r.lock.Unlock()
+		}
+	}()
 
 	// A request in flight may go on when ctx ends: until the grace is over.
 	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	base = withWorld(base, &world{places: env.Places, clients: r.clients})
-	serving, err := r.open(base)
-	if err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
+	if err = r.open(base); err == nil {
+		err = r.setup(ctx, base)
 	}
-	if err := r.setup(ctx, base); err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close(serving))
+	if err == nil && heir != nil {
+		err = r.succeed(ctx, heir)
+	}
+	var heirs *unixsock.Listener
+	if err == nil {
+		heirs, err = unixsock.Listen(env.Places.HandoverSocket(p.name))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close())
 	}
 	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.tenancies()), "domains", len(p.domains))
 	r.notify("READY=1")
-	err = r.work(ctx, base)
+	if heir != nil && heir.Done() != nil {
+		r.log.Warn("the process before this one has gone")
+	}
+	err = r.work(ctx, base, heirs)
 	r.notify("STOPPING=1")
-	return errors.Join(err, r.close(serving))
+	if errors.Is(err, errReplaced) {
+		r.log.Info("another process took over; this one ends what it has begun")
+		r.linger()
+		err = nil
+	}
+	return errors.Join(err, r.close())
 }
 
 // open opens the service from the inside out, so that whoever finds the
 // service socket finds everything behind it.
-func (r *running) open(ctx context.Context) (*server, error) {
+func (r *running) open(ctx context.Context) error {
 	r.openTenancy = func(e contextEntry) (*tenancy, error) { return r.newTenancy(ctx, e) }
 	if err := r.openContexts(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.openUI(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	h, err := r.handler()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	l, err := unixsock.Listen(r.env.Places.ServiceSocket(r.name))
+	l, err := unixsock.Listen(r.at.ServiceSocket(r.name))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return serve(ctx, l, h, r.log), nil
+	r.serving = serve(ctx, l, h, r.log)
+	return nil
 }
 
 // close ends the service from the outside in.
-func (r *running) close(serving *server) error {
+func (r *running) close() error {
 	var errs []error
-	if serving != nil {
-		errs = append(errs, serving.stop(r.Grace, r.Grace))
+	if r.serving != nil {
+		errs = append(errs, r.serving.stop(r.Grace, r.Grace))
 	}
 	if r.ui != nil {
-		errs = append(errs, r.ui.stop(r.Grace))
+		errs = append(errs, r.ui.Stop(r.Grace))
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -122,7 +146,10 @@ func (r *running) close(serving *server) error {
 	for err := range results {
 		errs = append(errs, err)
 	}
-	os.Remove(filepath.Dir(r.env.Places.ContextFolder(r.name, layout.Root))) // stays if something else is in it
+	os.Remove(filepath.Dir(r.at.ContextFolder(r.name, layout.Root))) // stays if something else is in it
+	if r.staged() {
+		errs = append(errs, os.RemoveAll(r.at.Sockets))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stop %s: %w", r.name, err)
 	}
@@ -134,11 +161,13 @@ func (r *running) given(t Task) bool { return t.Flag == "" || slices.Contains(r.
 
 // setup runs the tasks that come before the service is ready.
 func (r *running) setup(ctx, base context.Context) error {
+	in, done := r.inSetup(ctx, base)
+	defer done()
 	for _, t := range r.tasks {
 		if !t.Setup || !r.given(t) {
 			continue
 		}
-		if err := t.Run(inRoot(ctx, base)); err != nil && ctx.Err() == nil {
+		if err := t.Run(in); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("task %s: %w", t.Name, err)
 		}
 	}
@@ -147,7 +176,7 @@ func (r *running) setup(ctx, base context.Context) error {
 
 // work runs the other tasks, and tells the supervisor that the service lives where
 // it wants to hear that, until ctx ends or a task fails.
-func (r *running) work(ctx, base context.Context) error {
+func (r *running) work(ctx, base context.Context, heirs *unixsock.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -164,6 +193,7 @@ func (r *running) work(ctx, base context.Context) error {
 	if every := watchdogInterval(r.env.getenv, os.Getpid()); every > 0 {
 		wg.Go(func() { r.watchdog(ctx, every) })
 	}
+	wg.Go(func() { r.handOver(ctx, heirs, cancel) })
 	<-ctx.Done()
 	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {

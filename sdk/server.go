@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
@@ -18,8 +19,11 @@ import (
 type server struct {
 	http     *http.Server
 	listener *unixsock.Listener
+	log      *slog.Logger
 	cancel   context.CancelFunc // ends what requests do
 	serving  sync.WaitGroup
+	leaving  atomic.Bool  // each answer asks for a new connection
+	conns    atomic.Int64 // open now
 }
 
 // serve answers on l with h until stop. Requests have the values of ctx.
@@ -28,22 +32,57 @@ func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.
 	s := &server{
 		cancel: cancel,
 		http: &http.Server{
-			Handler:           h,
 			BaseContext:       func(net.Listener) context.Context { return ctx },
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
-		listener: l,
+		listener: l, log: log,
 	}
-	s.serving.Go(func() {
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("socket stopped accepting", "socket", l.Path(), "error", err)
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
 		}
+		h.ServeHTTP(w, r)
 	})
+	s.http.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.conns.Add(1)
+		case http.StateHijacked, http.StateClosed:
+			s.conns.Add(-1)
+		}
+	}
+	s.accept()
 	return s
 }
+
+func (s *server) accept() {
+	l := s.listener
+	s.serving.Go(func() {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("socket stopped accepting", "socket", l.Path(), "error", err)
+		}
+	})
+}
+
+// Reclaim opens the socket again where it was replaced.
+func (s *server) Reclaim(time.Duration) error {
+	if s.listener.Stands() {
+		return nil
+	}
+	l, err := unixsock.Listen(s.listener.Path())
+	if err != nil {
+		return err
+	}
+	s.listener = l
+	s.accept()
+	return nil
+}
+
+// Socket returns where it accepts.
+func (s *server) Socket() *unixsock.Listener { return s.listener }
 
 // streamGrace is how long a UI's requests go on when it ends, before their
 // contexts do: a stream that waits for news would otherwise never end.

@@ -62,7 +62,7 @@ func (r *running) openEndpoint(ctx context.Context, c layout.Context, d domain) 
 	e.rpc.MaxBody = r.MaxBody
 	e.rpc.Log = t.Log
 	e.rpc.Check = e.check
-	l, err := unixsock.Listen(r.env.Places.DomainSocket(r.name, c, d.name()))
+	l, err := unixsock.Listen(r.at.DomainSocket(r.name, c, d.name()))
 	if err != nil {
 		return nil, errors.Join(err, t.closeBoth(in))
 	}
@@ -81,7 +81,7 @@ func (t *tenancy) stop(grace time.Duration) error {
 	wg.Wait()
 	if len(t.domains) > 0 {
 		e := t.domains[0]
-		os.Remove(e.service.env.Places.ContextFolder(e.service.name, t.name)) // stays if something else is in it
+		os.Remove(e.service.at.ContextFolder(e.service.name, t.name)) // stays if something else is in it
 	}
 	return errors.Join(errs...)
 }

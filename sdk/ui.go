@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/ondemand"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/jsonrpc"
 	"forge.ourworld.tf/lhumina_code/hero/manifest"
@@ -71,19 +73,24 @@ func (p *plan) uiHandler(env Env) (http.Handler, error) {
 
 // surface is the UI of a running service.
 type surface interface {
-	state() string // a health word
-	restart(ctx context.Context) error
-	stop(grace time.Duration) error
+	State() string // a health word
+	Restart(ctx context.Context) error
+	Stop(grace time.Duration) error
+	Socket() *unixsock.Listener
+	Reclaim(grace time.Duration) error // opens the socket again where it was replaced
 }
 
 // inline is a UI in the service's own process.
 type inline struct{ *server }
 
-func (i inline) stop(grace time.Duration) error { return i.server.stop(grace, streamGrace) }
+// Stop ends it.
+func (i inline) Stop(grace time.Duration) error { return i.stop(grace, streamGrace) }
 
-func (inline) state() string { return "healthy" }
+// State returns how it is: it shares the service's fate.
+func (inline) State() string { return "healthy" }
 
-func (inline) restart(context.Context) error {
+// Restart fails.
+func (inline) Restart(context.Context) error {
 	return fault.WithHint(fault.Errorf(fault.Unsupported, "the UI is part of the service's process"), "restart the service")
 }
 
@@ -91,12 +98,13 @@ func (r *running) openUI(ctx context.Context) error {
 	if r.plan.ui == nil {
 		return nil
 	}
-	l, err := unixsock.Listen(r.env.Places.UISocket(r.name))
+	l, err := unixsock.Listen(r.at.UISocket(r.name))
 	if err != nil {
 		return err
 	}
 	if !r.plan.ui.Inline && len(r.env.Command) > 0 {
-		r.ui, err = r.openOnDemand(ctx, l)
+		r.ui = ondemand.Start(l, ondemand.Options{Name: r.name.String(), Title: r.Title, Command: r.env.Command, Log: r.log,
+			Env: append(os.Environ(), append(r.env.Places.Env(), roleVariable+"="+roleUI)...)})
 	} else {
 		var h http.Handler
 		if h, err = r.uiHandler(r.env); err == nil {
@@ -113,5 +121,5 @@ func (r *running) restartUI(ctx context.Context, _ none) (bool, error) {
 	if r.ui == nil {
 		return false, fault.Errorf(fault.Unsupported, "%s has no UI", r.name)
 	}
-	return true, r.ui.restart(ctx)
+	return true, r.ui.Restart(ctx)
 }

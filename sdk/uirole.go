@@ -8,11 +8,19 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"forge.ourworld.tf/lhumina_code/hero/internal/ondemand"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 )
+
+// roleVariable tells a process of the service's binary that it is the UI, and
+// that package ondemand started it.
+const roleVariable = "HERO_ROLE"
+
+const roleUI = "ui"
 
 // runUI is the service's binary as its UI: it answers on the socket that it
 // was handed until nobody has used it for the idle time, the service goes, or
@@ -21,7 +29,7 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	if p.ui == nil {
 		return fmt.Errorf("%s has no UI", p.name)
 	}
-	l, err := net.FileListener(os.NewFile(3, "ui"))
+	l, err := net.FileListener(os.NewFile(ondemand.SocketFile, "ui"))
 	if err != nil {
 		return fmt.Errorf("take the UI's socket: %w", err)
 	}
@@ -33,15 +41,20 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	defer cancel()
 	var watching sync.WaitGroup
 	// A file that blocks would keep its reader when it is closed.
-	if err := syscall.SetNonblock(4, true); err != nil {
+	if err := syscall.SetNonblock(ondemand.PipeFile, true); err != nil {
 		return fmt.Errorf("watch the service: %w", err)
 	}
-	hold := os.NewFile(4, "service")
+	hold := os.NewFile(ondemand.PipeFile, "service")
+	var asked atomic.Bool
 	watching.Go(func() {
 		var b [1]byte
-		_, err := hold.Read(b[:]) // returns when the service's end is closed
-		_ = err
-		cancel()
+		for { // until the service's end is closed
+			if _, err := hold.Read(b[:]); err != nil {
+				cancel()
+				return
+			}
+			asked.Store(b[0] == ondemand.Leaving)
+		}
 	})
 	defer watching.Wait()
 	defer hold.Close()
@@ -54,10 +67,16 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 	}
 	base, abandon := context.WithCancel(withWorld(context.WithoutCancel(ctx), &world{places: env.Places, clients: clients}))
 	defer abandon()
-	idle := newIdler(unixsock.Adopt(unix, env.Places.UISocket(p.name)))
+	idle := unixsock.NewIdleListener(unixsock.Adopt(unix, env.Places.UISocket(p.name)))
+	answer := http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if asked.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, q)
+	})
 	srv := &http.Server{
-		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
-		ConnState: idle.connState, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: answer, BaseContext: func(net.Listener) context.Context { return base },
+		ConnState: idle.ConnState, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -66,123 +85,16 @@ func runUI(ctx context.Context, env Env, p *plan) error {
 			cancel()
 		}
 	})
-	idle.wait(ctx, p.ui.Idle)
+	idle.Wait(ctx, p.ui.Idle)
 	// First stop accepting, then see to those who were accepted at the last
 	// moment: nobody is turned away, and who comes now waits in the queue for
 	// the next process.
-	idle.stopAccepting()
+	idle.Quit()
 	serving.Wait()
 	hurry := time.AfterFunc(streamGrace, abandon)
 	defer hurry.Stop()
 	end, done := context.WithTimeout(context.WithoutCancel(ctx), p.Grace)
 	defer done()
-	idle.drain(end)
+	idle.Drain(end)
 	return srv.Shutdown(end)
-}
-
-// idler is a listener that knows how many of its connections are in use.
-type idler struct {
-	*unixsock.Listener
-	changed chan struct{} // 1-slot: the number became or left zero
-
-	mu   sync.Mutex // guards what follows
-	busy map[net.Conn]bool
-	shut bool
-}
-
-func newIdler(l *unixsock.Listener) *idler {
-	return &idler{Listener: l, changed: make(chan struct{}, 1), busy: make(map[net.Conn]bool)}
-}
-
-// tracked tells its idler when it is closed, also by who hijacked it.
-type tracked struct {
-	net.Conn
-	idler *idler
-}
-
-// Close closes the connection.
-func (c *tracked) Close() error {
-	c.idler.set(c, false)
-	return c.Conn.Close()
-}
-
-// Accept waits for a connection, which counts as in use from then on.
-func (l *idler) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.shut {
-			return nil, net.ErrClosed
-		}
-		return nil, err
-	}
-	t := &tracked{c, l}
-	l.set(t, true)
-	return t, nil
-}
-
-func (l *idler) connState(c net.Conn, s http.ConnState) {
-	switch s {
-	case http.StateActive:
-		l.set(c, true)
-	case http.StateIdle, http.StateClosed:
-		l.set(c, false)
-	}
-}
-
-func (l *idler) set(c net.Conn, busy bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if busy {
-		l.busy[c] = true
-	} else {
-		delete(l.busy, c)
-	}
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (l *idler) used() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.busy) > 0
-}
-
-// wait returns when no connection was in use for the time, or ctx ends.
-func (l *idler) wait(ctx context.Context, idle time.Duration) {
-	t := time.NewTimer(idle)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.changed:
-			t.Reset(idle)
-		case <-t.C:
-			if !l.used() {
-				return
-			}
-		}
-	}
-}
-
-func (l *idler) stopAccepting() {
-	l.mu.Lock()
-	l.shut = true
-	l.mu.Unlock()
-	l.SetDeadline(time.Unix(1, 0))
-}
-
-// drain returns when no connection is in use, or ctx ends.
-func (l *idler) drain(ctx context.Context) {
-	for l.used() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.changed:
-		}
-	}
 }

@@ -9,16 +9,13 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/handover"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
 	"forge.ourworld.tf/lhumina_code/hero/internal/registry"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
-
-// HandoverVariable tells a process that it is to take over from the one that
-// runs: to get ready beside it, and only then to take its sockets.
-const HandoverVariable = "HERO_HANDOVER"
 
 // heirMark ends the name of a run that was started beside another.
 const heirMark = "-heir"
@@ -154,7 +151,7 @@ func (k *keeper) spawnHeir(ctx context.Context, attempt uint64) {
 		if k.capture != nil {
 			spec.Stdout, spec.Stderr = k.capture.Pipes()
 		}
-		spec.Env = append(spec.Env, HandoverVariable+"=1")
+		spec.Env = append(spec.Env, handover.Variable+"=1")
 		spec.Notify = k.notices(attempt)
 		p, err = k.sup.runner.Start(spec)
 	}

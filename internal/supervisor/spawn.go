@@ -15,6 +15,7 @@ import (
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/atomicfile"
+	"forge.ourworld.tf/lhumina_code/hero/internal/handover"
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
@@ -82,7 +83,7 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 	spec.Env = append(spec.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	for _, v := range s.opts.Env {
 		switch name, _, _ := strings.Cut(v, "="); name {
-		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", HandoverVariable, osproc.RunVariable:
+		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", handover.Variable, osproc.RunVariable:
 		default:
 			spec.Env = append(spec.Env, v)
 		}

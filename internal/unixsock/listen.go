@@ -84,6 +84,30 @@ func Adopt(l *net.UnixListener, path string) *Listener {
 	return &Listener{UnixListener: l, path: path}
 }
 
+// Move renames the socket to path, where it replaces what stands there, as
+// Listen does. Who connected before is not disturbed.
+func (l *Listener) Move(path string) error {
+	dir, _, err := split(path)
+	if err != nil {
+		return err
+	}
+	if err := MkdirAll(dir); err != nil {
+		return fault.Errorf(fault.Of(err), "move a socket to %s: %w", path, err)
+	}
+	if err := os.Rename(l.path, path); err != nil {
+		return fault.Errorf(fault.Unavailable, "move a socket to %s: %w", path, err)
+	}
+	l.path = path
+	return nil
+}
+
+// Stands reports whether the socket at the listener's path is the one that it
+// bound.
+func (l *Listener) Stands() bool {
+	id, err := Stat(l.path)
+	return err == nil && id.Dev == l.id.Dev && id.Ino == l.id.Ino
+}
+
 // Path returns where the socket stands.
 func (l *Listener) Path() string { return l.path }
 
@@ -101,9 +125,8 @@ func (l *Listener) Close() error {
 // new comes while those who connected before are still answered. A
 // successor's socket at the same path is left alone.
 func (l *Listener) Remove() {
-	id, err := Stat(l.path)
 	// The rename changed the ctime once; device and inode are the identity.
-	if err == nil && id.Dev == l.id.Dev && id.Ino == l.id.Ino && l.id != (ID{}) {
+	if l.id != (ID{}) && l.Stands() {
 		os.Remove(l.path)
 	}
 }
