@@ -4,6 +4,7 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 10s
+BENCH       ?= $(patsubst bench/%/main.go,%,$(wildcard bench/*/main.go))
 
 .PHONY: all build run test race lint bench fuzz tools clean
 
@@ -37,8 +38,9 @@ lint:
 	$(GO) mod tidy -diff
 	@sh .ci/vuln "$(GOVULNCHECK)"
 
+# bench runs the commands in bench/, each of which prints a table.
 bench:
-	cd bench && $(GO) run ./rpc
+	@set -e; cd bench; for b in $(BENCH); do echo "== $$b"; $(GO) run ./$$b; done
 
 # fuzz runs each fuzz target for FUZZTIME.
 fuzz:

@@ -460,3 +460,18 @@ func TestLinksLead(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestReadmeShowsCodeThatRuns holds that the Go code in the README stands, word
+// for word, in a file that the compiler reads.
+func TestReadmeShowsCodeThatRuns(t *testing.T) {
+	_, files := sources(t)
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(text(t, "README.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md shows no Go code")
+	}
+	for _, b := range blocks {
+		if !slices.ContainsFunc(files, func(s source) bool { return strings.Contains(text(t, s.path), b[1]) }) {
+			t.Errorf("README.md: no file holds this code:\n%s", b[1])
+		}
+	}
+}
