@@ -53,6 +53,7 @@ type Layer struct {
 	Latency float64 `json:"latency_ms,omitzero"` // milliseconds until the answer
 	Detail  string  `json:"detail,omitzero"`     // why it is not healthy, or what was asked instead
 	Socket  string  `json:"socket,omitzero"`     // relative to the sockets folder
+	Misses  int     `json:"misses,omitzero"`     // how many answers in a row were worse than the word says; Detail is of the last
 }
 
 // Options says where the sockets are. Places must be set; the rest works when
@@ -65,6 +66,9 @@ type Options struct {
 
 // slowShare is the part of the timeout after which an answer is slow.
 const slowShare = 2
+
+// slowly begins the detail of a layer that is degraded by nothing else.
+const slowly = "it is slow: "
 
 // maxAtOnce is how many layers of one service are asked at the same time.
 const maxAtOnce = 32

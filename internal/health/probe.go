@@ -151,7 +151,7 @@ func (p *prober) ask(ctx context.Context, sock *discovery.Socket, as who, otherw
 	}
 	l.Latency = millis(took)
 	if l.Word == Healthy && took > p.opts.Timeout/slowShare {
-		l.Word, l.Detail = Degraded, fmt.Sprintf("it is slow: %v until it answered", took.Round(time.Millisecond))
+		l.Word, l.Detail = Degraded, fmt.Sprintf(slowly+"%v until it answered", took.Round(time.Millisecond))
 	}
 	return l
 }
