@@ -43,7 +43,7 @@ var house = map[string]pkg{
 	"internal/stats":      {layer: 0},
 	"layout":              {layer: 1},
 	"internal/unixsock":   {layer: 1, third: []string{"golang.org/x/sys"}},
-	"internal/unit":       {layer: 2, third: []string{"github.com/pelletier/go-toml/v2"}},
+	"internal/unit":       {layer: 2, third: []string{"github.com/pelletier/go-toml/v2", "github.com/adhocore/gronx"}},
 	"jsonrpc":             {layer: 2},
 	"openrpc":             {layer: 2, third: []string{"github.com/santhosh-tekuri/jsonschema/v6"}, same: []string{"jsonrpc"}},
 	"store":               {layer: 2, third: []string{"modernc.org/sqlite"}},

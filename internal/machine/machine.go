@@ -23,20 +23,21 @@ type Phase uint8
 
 // The phases.
 const (
-	Stopped  Phase = iota // at rest, as wanted
-	Waiting               // for the units that it comes after
-	Starting              // there is a process, not ready yet
-	Running               // ready
-	Stopping              // told to end; Gone comes when everything has
-	Ending                // it ended by itself; what it left is cleared away
-	Backoff               // waits for the next attempt
-	Exited                // ended well, and is not to be restarted
-	Failed                // rests until told to start
+	Stopped   Phase = iota // at rest, as wanted
+	Waiting                // for the units that it comes after
+	Starting               // there is a process, not ready yet
+	Running                // ready
+	Stopping               // told to end; Gone comes when everything has
+	Ending                 // it ended by itself; what it left is cleared away
+	Backoff                // waits for the next attempt
+	Exited                 // ended well, and is not to be restarted
+	Failed                 // rests until told to start
+	Scheduled              // a job that waits for the time of its next run
 )
 
 // String returns the phase's word.
 func (p Phase) String() string {
-	return [...]string{"stopped", "waiting", "starting", "running", "stopping", "ending", "backoff", "exited", "failed"}[min(p, Failed)]
+	return [...]string{"stopped", "waiting", "starting", "running", "stopping", "ending", "backoff", "exited", "failed", "scheduled"}[min(p, Scheduled)]
 }
 
 // HasProcess reports whether a unit in this phase may have processes.
@@ -48,6 +49,7 @@ func (p Phase) Resting() bool { return p == Stopped || p == Exited || p == Faile
 // Policy is how a unit wants to be treated.
 type Policy struct {
 	Oneshot      bool
+	Scheduled    bool          // a Oneshot that is run again and again: Start waits for its time, Restart does not
 	AfterGood    bool          // start again after an exit with status 0
 	AfterBad     bool          // start again after any other
 	Initial, Max time.Duration // of the wait before a restart
@@ -73,7 +75,7 @@ type State struct {
 	Failures int         // in a row, for the length of the wait
 	Recent   []time.Time // of the restarts in the window
 	UpSince  time.Time   // when the current process was started
-	Next     time.Time   // in Backoff
+	Next     time.Time   // in Backoff and Scheduled
 	Again    bool        // in Stopping: start anew once all is gone
 	Bad      bool        // the current process ended badly, or was of no use
 	How      string      // how the current process ended, or why it was of no use
@@ -110,11 +112,13 @@ const (
 type Event struct {
 	Op      Op
 	At      time.Time
-	Attempt uint64  // of the process, or of the timer
-	Timer   Verb    // of Op Timer: the action that set it
-	Good    bool    // of Op Exit: with status 0. Of Op Adopted: ready before
-	Fatal   bool    // of Op NotSpawned
-	Dice    float64 // in [0,1), for the jitter
+	Attempt uint64    // of the process, or of the timer
+	Timer   Verb      // of Op Timer: the action that set it
+	Good    bool      // of Op Exit: with status 0. Of Op Adopted: ready before
+	Fatal   bool      // of Op NotSpawned
+	Gently  bool      // of Op Broken: it may end in its own time
+	Due     time.Time // of a job: its first time after At
+	Dice    float64   // in [0,1), for the jitter
 	Cause   string
 }
 
@@ -155,7 +159,7 @@ func Step(p Policy, s State, e Event) Result {
 	case Start, Stop, Restart:
 		return told(p, s, e)
 	case Cleared, Blocked:
-		return waited(s, e)
+		return waited(p, s, e)
 	case Adopted:
 		return adopted(p, s, e)
 	case Replace:
@@ -196,6 +200,8 @@ func told(p Policy, s State, e Event) Result {
 	case Start:
 		s.Want = true
 		switch {
+		case s.Phase.Resting() && p.Scheduled:
+			return schedule(fresh(s), e, or(cause, "told to start"))
 		case s.Phase.Resting() || s.Phase == Backoff:
 			return wait(fresh(s), or(cause, "told to start"))
 		case s.Phase == Stopping && !s.Again:
@@ -211,13 +217,16 @@ func told(p Policy, s State, e Event) Result {
 			s.Again = true
 			return stopNow(p, fresh(s), or(cause, "told to restart"))
 		}
+		if s.Phase == Scheduled || s.Phase.Resting() {
+			return wait(fresh(s), or(cause, "told to restart"))
+		}
 		return told(p, s, Event{Op: Start, At: e.At, Cause: or(cause, "told to restart")})
 	}
 	s.Want, s.Again = false, false
 	switch s.Phase {
 	case Starting, Running:
 		return stopNow(p, s, or(cause, "told to stop"))
-	case Waiting, Backoff, Exited, Failed:
+	case Waiting, Backoff, Exited, Failed, Scheduled:
 		s.Phase, s.Next = Stopped, time.Time{}
 		return Result{State: s, Cause: or(cause, "told to stop")}
 	}
@@ -243,11 +252,14 @@ func stopNow(p Policy, s State, cause string) Result {
 }
 
 // waited is Step for the units that this one comes after.
-func waited(s State, e Event) Result {
+func waited(p Policy, s State, e Event) Result {
 	if s.Phase != Waiting {
 		return Result{State: s}
 	}
 	if e.Op == Blocked {
+		if p.Scheduled && s.Want {
+			return schedule(s, e, e.Cause)
+		}
 		s.Phase = Failed
 		return Result{State: s, Cause: e.Cause}
 	}
@@ -366,9 +378,13 @@ func again(p Policy, s State, e Event, how string) Result {
 	case !s.Want:
 		s.Phase = Stopped
 		return Result{State: s, Cause: join("stopped", how)}
+	case bad && !p.AfterBad && p.Scheduled:
+		return schedule(s, e, join("failed", how))
 	case bad && !p.AfterBad:
 		s.Phase = Failed
 		return Result{State: s, Cause: join("failed", how)}
+	case !bad && p.Scheduled:
+		return schedule(fresh(s), e, join("done", how))
 	case !bad && (p.Oneshot || !p.AfterGood):
 		s.Phase = Exited
 		return Result{State: s, Cause: join("done", how)}
@@ -381,7 +397,11 @@ func again(p Policy, s State, e Event, how string) Result {
 	}
 	if p.MaxRestarts >= 0 && len(recent) >= p.MaxRestarts {
 		s.Phase, s.Recent = Failed, recent
-		return Result{State: s, Cause: join("failed", fmt.Sprintf("%srestarted %d times in %v, the cap", comma(how), len(recent), p.Window))}
+		cause := join("failed", fmt.Sprintf("%srestarted %d times in %v, the cap", comma(how), len(recent), p.Window))
+		if p.Scheduled {
+			return schedule(s, e, cause)
+		}
+		return Result{State: s, Cause: cause}
 	}
 	if e.At.Sub(s.UpSince) >= settled {
 		s.Failures = 0
@@ -407,6 +427,23 @@ func again(p Policy, s State, e Event, how string) Result {
 		Actions: []Action{{Verb: ArmRestart, After: d}}}
 }
 
+// longestSleep is how long a job's timer runs at most, so that a clock that is
+// set is noticed.
+const longestSleep = time.Minute
+
+// schedule lets a job wait for its next time.
+func schedule(s State, e Event, cause string) Result {
+	if e.Due.IsZero() {
+		s.Phase = Failed
+		return Result{State: s, Cause: join("failed", "its schedule names no time any more")}
+	}
+	s.Phase, s.Next, s.Again = Scheduled, e.Due, false
+	if cause != "" {
+		cause += ", next at " + e.Due.Format(time.DateTime)
+	}
+	return Result{State: s, Cause: cause, Actions: []Action{{Verb: ArmRestart, After: min(longestSleep, max(0, e.Due.Sub(e.At)))}}}
+}
+
 // delay returns the wait before a restart after so many failures in a row;
 // dice is in [0,1).
 func delay(p Policy, failures int, dice float64) time.Duration {
@@ -424,7 +461,11 @@ func timer(p Policy, s State, e Event) Result {
 	switch {
 	case e.Timer == ArmRestart && s.Phase == Backoff:
 		return wait(s, "")
-	case e.Timer == ArmKill && s.Phase == Stopping:
+	case e.Timer == ArmRestart && s.Phase == Scheduled && e.At.Before(s.Next):
+		return schedule(s, e, "") // the clock, or the schedule, was changed, or the wait is long
+	case e.Timer == ArmRestart && s.Phase == Scheduled:
+		return wait(s, "its time has come")
+	case e.Timer == ArmKill && (s.Phase == Stopping || s.Phase == Ending):
 		return Result{State: s, Actions: []Action{{Verb: Kill}}, Cause: fmt.Sprintf("did not stop within %v: killed", p.Grace)}
 	case e.Timer == ArmReady && s.Phase == Starting:
 		e.Cause = or(e.Cause, fmt.Sprintf("not ready within %v", p.StartTimeout))
@@ -443,7 +484,11 @@ func broken(p Policy, s State, e Event) Result {
 	}
 	s.Phase, s.Bad, s.How = Ending, true, e.Cause
 	s, beside := clearSiblings(s, "the unit ends")
-	return Result{State: s, Actions: append([]Action{{Verb: Kill}}, beside...), Cause: e.Cause}
+	end := []Action{{Verb: Kill}}
+	if e.Gently {
+		end = []Action{{Verb: Signal}, {Verb: ArmKill, After: p.Grace}}
+	}
+	return Result{State: s, Actions: append(end, beside...), Cause: e.Cause}
 }
 
 func or(a, b string) string {

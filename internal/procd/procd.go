@@ -328,7 +328,7 @@ func (a *API) one(name string) (ServiceStatus, error) {
 func attention(processes []supervisor.Status) string {
 	state, best := "", -1
 	for _, p := range processes {
-		rank := slices.Index([]string{"running", "exited", "stopped", "waiting", "starting", "stopping", "ending", "backoff", "failed"}, p.State)
+		rank := slices.Index([]string{"running", "scheduled", "exited", "stopped", "waiting", "starting", "stopping", "ending", "backoff", "failed"}, p.State)
 		if rank > best {
 			state, best = p.State, rank
 		}

@@ -39,7 +39,7 @@ type Status struct {
 	Name        string     `json:"name"`
 	Label       string     `json:"label,omitempty"`
 	Kind        string     `json:"kind"`
-	State       string     `json:"state"`   // stopped, waiting, starting, running, stopping, ending, backoff, exited or failed
+	State       string     `json:"state"`   // stopped, waiting, starting, running, stopping, ending, backoff, exited, failed or scheduled
 	Desired     string     `json:"desired"` // up or down
 	PID         int        `json:"pid,omitempty"`
 	Successor   int        `json:"successor,omitempty"`    // the process that gets ready to take its place
@@ -52,13 +52,15 @@ type Status struct {
 	Signal      string     `json:"signal,omitempty"`       // that ended the last process
 	Cause       string     `json:"cause,omitempty"`        // of the last transition
 	Detail      string     `json:"detail,omitempty"`       // what it waits for, or STATUS= of sd_notify
-	NextAttempt *time.Time `json:"next_attempt,omitempty"` // in backoff
+	NextAttempt *time.Time `json:"next_attempt,omitempty"` // in backoff and scheduled
 	Usage       *Usage     `json:"usage,omitempty"`        // while it has processes
 }
 
-// Up reports whether the unit is ready for use: running, or a oneshot that
-// ended well.
-func (s Status) Up() bool { return s.State == "running" || s.State == "exited" && s.Kind == "oneshot" }
+// Up reports whether the unit is ready for use: running, a oneshot that ended
+// well, or a job that waits for its time.
+func (s Status) Up() bool {
+	return s.State == "running" || s.State == "exited" && s.Kind == "oneshot" || s.State == "scheduled"
+}
 
 // Resting reports whether nothing goes on with the unit any more.
 func (s Status) Resting() bool {

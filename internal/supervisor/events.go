@@ -102,11 +102,6 @@ func (s *Supervisor) tell(t Transition) {
 	s.news = make(chan struct{})
 }
 
-// NoteHealth puts a change of a layer's health into the events and the history.
-func (s *Supervisor) NoteHealth(name, layer, from, to, cause string) {
-	s.tell(Transition{Unit: name, Layer: layer, At: time.Now(), From: from, To: to, Cause: cause})
-}
-
 // Stats returns what a unit uses now and used over the last hour.
 func (s *Supervisor) Stats(name string) (stats.Stats, error) {
 	k, err := s.find(name)

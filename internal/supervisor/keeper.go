@@ -49,6 +49,7 @@ type keeper struct {
 	timers  []*time.Timer
 	silence *time.Timer // the watchdog's
 	unwatch func()      // ends the look-out for readiness
+	ill     illness
 
 	// mu guards the fields below it.
 	mu      sync.Mutex
@@ -77,7 +78,7 @@ func (k *keeper) define(u unit.Unit) {
 	k.mu.Unlock()
 	d := u.WithDefaults()
 	k.policy = machine.Policy{
-		Oneshot: d.Kind == unit.Oneshot, AfterGood: d.Restart == unit.Always, AfterBad: d.Restart != unit.Never,
+		Oneshot: d.Kind != unit.Service, Scheduled: d.Kind == unit.Job, AfterGood: d.Restart == unit.Always, AfterBad: d.Restart != unit.Never,
 		Initial: d.Backoff.Initial.Std(), Max: d.Backoff.Max.Std(), Factor: d.Backoff.Factor, Jitter: d.Backoff.Jitter,
 		MaxRestarts: d.MaxRestarts, Window: d.Window.Std(), Grace: d.Grace.Std(), StartTimeout: d.Ready.Timeout.Std(),
 	}
@@ -193,6 +194,9 @@ func (k *keeper) deal(ctx context.Context, m message) {
 // step takes the machine one step on and does what follows.
 func (k *keeper) step(ctx context.Context, e machine.Event) {
 	e.At, e.Dice = time.Now(), rand.Float64()
+	if k.policy.Scheduled {
+		e.Due = k.definition().Schedule.Next(e.At)
+	}
 	old := k.state
 	r := machine.Step(k.policy, k.state, e)
 	k.state = r.State
@@ -211,7 +215,7 @@ func (k *keeper) step(ctx context.Context, e machine.Event) {
 	if e.Op == machine.Gone && !k.state.Phase.HasProcess() {
 		k.proc, k.run = nil, ""
 	}
-	if old.Phase != k.state.Phase || r.Cause != "" {
+	if old.Phase != k.state.Phase || r.Cause != "" || !old.Next.Equal(k.state.Next) {
 		k.note(e.At, r.Cause)
 	}
 	for _, a := range r.Actions {
@@ -242,7 +246,7 @@ func (k *keeper) note(at time.Time, cause string) {
 		started := k.started
 		st.PID, st.StartedAt = k.proc.ID().PID, &started
 	}
-	if k.state.Phase == machine.Backoff {
+	if k.state.Phase == machine.Backoff || k.state.Phase == machine.Scheduled {
 		next := k.state.Next
 		st.NextAttempt = &next
 	}
@@ -310,6 +314,9 @@ func (k *keeper) act(ctx context.Context, a machine.Action) {
 	case machine.Kill:
 		k.kill(attempt)
 	case machine.ArmRestart, machine.ArmKill, machine.ArmReady:
+		if a.Verb == machine.ArmRestart {
+			k.disarm() // it waits for nothing else
+		}
 		k.timers = append(k.timers, time.AfterFunc(a.After, func() {
 			k.send(message{event: machine.Event{Op: machine.Timer, Timer: a.Verb, Attempt: attempt}})
 		}))
@@ -326,6 +333,7 @@ func (k *keeper) quiet() {
 		k.silence.Stop()
 		k.silence = nil
 	}
+	k.ill.forget()
 	k.disarm()
 }
 

@@ -36,7 +36,7 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 	s := &Supervisor{opts: opts, log: opts.Log, dir: opts.Places.State(self), boot: bootID(), runner: opts.Runner,
 		done: make(chan struct{}), keepers: map[string]*keeper{}, logs: map[string]*logs.Log{}, news: make(chan struct{}), waiting: map[*keeper]bool{}}
 	s.usage = stats.New(s.sources)
-	if s.lock, err = unixsock.Lock(filepath.Join(s.dir, "lock")); err != nil {
+	if s.lock, err = takeLock(ctx, filepath.Join(s.dir, "lock")); err != nil {
 		if fault.Of(err) == fault.Conflict {
 			return nil, fault.WithHint(fault.Errorf(fault.Conflict, "another hero_proc looks after %s: %w", opts.Places.Home, err),
 				"talk to that one, or set HERO_HOME to another home")
@@ -67,6 +67,25 @@ func Open(ctx context.Context, opts Options) (_ *Supervisor, err error) {
 	}
 	s.wg.Go(func() { s.usage.Run(run) })
 	return s, nil
+}
+
+// takeLock takes the home's lock. A process that a killed supervisor was about
+// to start still holds the supervisor's lock until its exec, which on a busy
+// machine takes a moment.
+func takeLock(ctx context.Context, path string) (*unixsock.FileLock, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Second); ; {
+		lock, err := unixsock.Lock(path)
+		if fault.Of(err) != fault.Conflict || time.Now().After(end) {
+			return lock, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // unwritten is more than what the registry's queue holds of transitions.
@@ -199,7 +218,7 @@ func (s *Supervisor) takeOver(ctx context.Context, k *keeper, rec registry.Recor
 // lost says of a process that it ended while nobody looked.
 func (s *Supervisor) lost(k *keeper, rec registry.Record) {
 	const cause = "its process ended while no supervisor was there"
-	if k.policy.Oneshot || !k.policy.AfterBad {
+	if k.policy.Oneshot && !k.policy.Scheduled || !k.policy.AfterBad {
 		k.state.Phase = machine.Failed
 		k.note(time.Now(), "failed: "+cause+", its exit status is unknown")
 		return

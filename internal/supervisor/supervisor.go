@@ -94,8 +94,11 @@ func (s *Supervisor) register(ctx context.Context, u unit.Unit, file, check bool
 		s.addLocked(k)
 	}
 	s.mu.Unlock()
-	return k.tell(ctx, message{do: func(context.Context) {
+	return k.tell(ctx, message{do: func(ctx context.Context) {
 		k.define(u)
+		if k.state.Phase == machine.Scheduled { // perhaps at another time now
+			k.step(ctx, machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: k.state.Attempt})
+		}
 		if err := s.keepCopy(u); err != nil {
 			s.log.Warn("no copy of a definition is kept", "unit", u.Name, "err", err)
 		}

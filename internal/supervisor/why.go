@@ -24,6 +24,8 @@ func (s *Supervisor) Why(ctx context.Context, name string) (string, error) {
 		fmt.Fprintf(&b, "%s has not been started: it %s.", name, orWord(st.Detail, "waits for the units that it comes after"))
 	case "backoff":
 		fmt.Fprintf(&b, "%s ended and is started again in %.1f s.", name, time.Until(*st.NextAttempt).Seconds())
+	case "scheduled":
+		fmt.Fprintf(&b, "%s runs next at %s.", name, st.NextAttempt.Local().Format(time.DateTime))
 	case "failed":
 		fmt.Fprintf(&b, "%s rests as failed since %v, until somebody starts it.", name, for0)
 	case "exited":

@@ -15,6 +15,7 @@ type Kind string
 const (
 	Service Kind = "service" // runs until it is stopped
 	Oneshot Kind = "oneshot" // runs once, and is done when it exits with 0
+	Job     Kind = "job"     // runs at the times of its schedule
 )
 
 // Restart says when a process that ended is started again.
@@ -54,6 +55,9 @@ type Unit struct {
 	// Kind is Service by default.
 	Kind Kind `toml:"kind,omitempty" json:"kind,omitempty"`
 
+	// Schedule says when a Job runs.
+	Schedule Schedule `toml:"schedule,omitempty" json:"schedule,omitempty"`
+
 	// Command is the program, by absolute path or found in PATH, and its arguments.
 	Command []string `toml:"command,omitempty" json:"command,omitempty"`
 	// Interpreter runs Script ("/bin/sh" by default): it gets the script's
@@ -80,7 +84,7 @@ type Unit struct {
 	Requires []string `toml:"requires,omitempty" json:"requires,omitempty"`
 	Wants    []string `toml:"wants,omitempty" json:"wants,omitempty"`
 
-	// Restart is Always by default, and Never for a Oneshot.
+	// Restart is Always by default, and Never for a Oneshot and a Job.
 	Restart Restart `toml:"restart,omitempty" json:"restart,omitempty"`
 	// Backoff is the wait before each restart.
 	Backoff Backoff `toml:"backoff,omitempty" json:"backoff,omitzero"`
@@ -99,6 +103,10 @@ type Unit struct {
 	// Watchdog is how long it may be silent (WATCHDOG=1 on NOTIFY_SOCKET)
 	// before it is killed and counts as crashed. Zero means for ever.
 	Watchdog Duration `toml:"watchdog,omitempty" json:"watchdog,omitzero"`
+	// RestartUnhealthy is how long a layer of the service (its socket, its UI,
+	// a domain) may be unhealthy before the process is replaced. That counts
+	// as a crash, so that MaxRestarts bounds it. Zero means for ever.
+	RestartUnhealthy Duration `toml:"restart_unhealthy,omitempty" json:"restart_unhealthy,omitzero"`
 	// Logs bound what is kept of its output.
 	Logs Logs `toml:"logs,omitempty" json:"logs,omitzero"`
 }

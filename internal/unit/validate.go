@@ -24,7 +24,7 @@ type Problem struct {
 // WithDefaults returns u with every value set that has a default.
 func (u Unit) WithDefaults() Unit {
 	or(&u.Kind, Service)
-	if or(&u.Restart, Always); u.Kind == Oneshot && u.Restart == Always {
+	if or(&u.Restart, Always); (u.Kind == Oneshot || u.Kind == Job) && u.Restart == Always {
 		u.Restart = Never
 	}
 	if u.Script != "" {
@@ -78,7 +78,8 @@ func (u Unit) Problems() []Problem {
 		c.add("name", "%v", err)
 	}
 	u.checkCommand(&c)
-	c.oneOf("kind", string(u.Kind), string(Service), string(Oneshot))
+	c.oneOf("kind", string(u.Kind), string(Service), string(Oneshot), string(Job))
+	u.checkSchedule(&c)
 	c.oneOf("restart", string(u.Restart), string(Always), string(OnFailure), string(Never))
 	u.checkDependencies(&c)
 	u.checkReady(&c)
@@ -163,6 +164,19 @@ func (u Unit) checkCommand(c *checker) {
 	for _, f := range u.EnvFiles {
 		if !filepath.IsAbs(strings.TrimPrefix(f, "-")) {
 			c.add("env_files", "%q is not an absolute path", f)
+		}
+	}
+}
+
+func (u Unit) checkSchedule(c *checker) {
+	switch {
+	case u.Kind == Job && u.Schedule == "":
+		c.add("schedule", "is missing, and kind is %q", Job)
+	case u.Kind != Job && u.Schedule != "":
+		c.add("schedule", "is of use only where kind is %q", Job)
+	case u.Schedule != "":
+		if err := u.Schedule.check(); err != nil {
+			c.add("schedule", "%v", err)
 		}
 	}
 }
