@@ -17,6 +17,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
+	"forge.ourworld.tf/lhumina_code/hero/internal/health"
 	"forge.ourworld.tf/lhumina_code/hero/internal/procd"
 	"forge.ourworld.tf/lhumina_code/hero/internal/scriptlib"
 	"forge.ourworld.tf/lhumina_code/hero/internal/supervisor"
@@ -96,6 +97,13 @@ func (u *up) run(ctx context.Context) error {
 		return fmt.Errorf("start hero_proc: %w", err)
 	}
 	u.api.Supervisor = sup
+	u.api.Health = health.NewTracker(health.TrackerOptions{Options: health.Options{Places: env.Places, Log: u.log}, Trees: watcher,
+		Changed: func(c health.Change) { sup.NoteHealth(c.Service, c.Layer, string(c.From), string(c.To), c.Detail) }})
+	background.Go(func() {
+		if err := u.api.Health.Run(serving); err != nil && serving.Err() == nil {
+			u.log.Error("the health of the services is followed no more", "error", err)
+		}
+	})
 	background.Go(func() {
 		if err := watcher.Run(serving); err != nil && serving.Err() == nil {
 			u.log.Error("the sockets folder is watched no more", "error", err)

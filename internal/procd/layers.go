@@ -60,7 +60,32 @@ func (a *API) health(ctx context.Context, p NameParams) (health.Report, error) {
 	if err != nil {
 		return health.Report{}, err
 	}
+	if a.Health != nil {
+		if r, ok := a.Health.Ask(ctx, p.Name); ok {
+			return r, nil
+		}
+	}
 	return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s), nil
+}
+
+// well returns how a service is, as it is followed: asked anew where it is not
+// known to be well, and else as it was found last.
+func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
+	if a.Health == nil {
+		return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s)
+	}
+	r, ok := a.Health.Report(s.Name.String())
+	if ok && (r.Word == health.Healthy || r.Word == health.Asleep) {
+		return r
+	}
+	now, ok := a.Health.Ask(ctx, s.Name.String())
+	if !ok {
+		return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s) // it came this moment
+	}
+	if r, ok = a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown {
+		return r
+	}
+	return now
 }
 
 func (a *API) domains(ctx context.Context, p DomainParams) ([]DomainInfo, error) {

@@ -34,7 +34,9 @@ const (
 type API struct {
 	Supervisor *supervisor.Supervisor
 	// Tree returns the sockets folder as it is now.
-	Tree   func() *discovery.Tree
+	Tree func() *discovery.Tree
+	// Health follows how the services are; nil asks them each time.
+	Health *health.Tracker
 	Places layout.Places
 	Log    *slog.Logger
 	// Upgrade replaces this process by the program at a path, once the answer
@@ -346,7 +348,7 @@ func (a *API) status(ctx context.Context, p NameParams) (ServiceStatus, error) {
 		s = ServiceStatus{Name: p.Name, State: "unsupervised"}
 	}
 	if found != nil {
-		r := health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, found)
+		r := a.well(ctx, found)
 		s.Health = &r
 	}
 	return s, nil
@@ -416,7 +418,7 @@ func (a *API) probeAll(ctx context.Context, services []ServiceStatus) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			r := health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, found)
+			r := a.well(ctx, found)
 			services[i].Health = &r
 		})
 	}

@@ -41,7 +41,11 @@ func (s *Supervisor) NoteHealth(service, layer, from, to, cause string) {
 			return // nobody's that is supervised
 		}
 	}
-	s.tell(Transition{Unit: k.name, Layer: layer, At: time.Now(), From: from, To: to, Cause: cause})
+	text := layer + " is " + to
+	if cause != "" {
+		text += ": " + cause
+	}
+	s.tell(Transition{Unit: k.name, Layer: layer, At: time.Now(), From: from, To: to, Cause: text})
 	k.send(message{do: func(context.Context) { k.unwell(layer, to == "unhealthy", cause) }})
 }
 
