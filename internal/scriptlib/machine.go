@@ -27,19 +27,19 @@ const maxData = 16 << 20
 // machine registers the functions that reach beyond hero_proc.
 func (l *library) machine() {
 	l.engine.Register("args", func() []string { return append([]string{}, l.Args...) },
-		"Returns what stands after the script's name on the command line.")
+		"() Returns what stands after the script's name on the command line.")
 	allow := func(name string, f any, doc string) {
 		if !l.denied(name) {
 			l.engine.Register(name, f, doc)
 		}
 	}
-	allow("env", l.env, "Returns an environment variable, or () where it is empty or not set.")
-	allow("exec", l.exec, "Runs a command line in a shell and waits for it. Returns a map of code, stdout and stderr.")
-	allow("exec", l.execArgs, "Runs a program with a list of arguments and waits for it. Returns a map of code, stdout and stderr.")
-	allow("file_exists", l.fileExists, "Reports whether there is a file or folder.")
-	allow("read_file", l.readFile, "Returns what a file holds, as text.")
-	allow("write_file", l.writeFile, "Replaces what a file holds, or makes it; what reads it never sees half of it.")
-	allow("http_get", httpGet, "Fetches an http URL of this machine's own addresses (127.0.0.0/8, ::1). Returns a map of status and body.")
+	allow("env", l.env, "(name) Returns an environment variable, or () where it is empty or not set.")
+	allow("exec", l.exec, "(line) Runs a command line in a shell and waits for it. Returns a map of code, stdout and stderr.")
+	allow("exec", l.execArgs, "(program, args) Runs a program with a list of arguments and waits for it. Returns a map of code, stdout and stderr.")
+	allow("file_exists", l.fileExists, "(path) Reports whether there is a file or folder.")
+	allow("read_file", l.readFile, "(path) Returns what a file holds, as text.")
+	allow("write_file", l.writeFile, "(path, text) Replaces what a file holds, or makes it; what reads it never sees half of it.")
+	allow("http_get", httpGet, "(url) Fetches an http URL of this machine's own addresses (127.0.0.0/8, ::1). Returns a map of status and body.")
 	l.refuse()
 }
 

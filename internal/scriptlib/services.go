@@ -13,31 +13,31 @@ import (
 // services registers the methods of proc and service.
 func (l *library) services() {
 	e := l.engine
-	e.Register("quick_service_set", quickSet, "Registers a command line as a service, or changes it.")
-	e.Register("quick_service_set", quickSetWith, "The same with an interpreter: \"exec\" runs the command line itself, any other is a program that runs the text as a script.")
-	e.Register("quick_service_set_full", quickSetFull, "The same with the working folder as well; \"\" is the home.")
-	e.Register("quick_service_start", start, "Starts a service and waits until it is ready, for a minute at most. It fails where the service fails.")
-	e.Register("quick_service_stop", stop, "Stops a service and all that it forked.")
-	e.Register("quick_service_restart", restart, "Stops a service and starts it anew; else as quick_service_start.")
-	e.Register("quick_service_remove", remove, "Stops a service and forgets it; its data and logs stay. Returns whether there was one.")
-	e.Register("quick_service_status", status, "Returns its state: running, starting, stopped, failed, …")
-	e.Register("quick_service_logs", logs, "Returns the last 100 lines that it wrote.")
-	e.Register("quick_service_logs", logsTail, "Returns the last so many lines that it wrote.")
-	e.Register("wait_healthy", waitHealthy, "Waits so many seconds until every layer of the service is healthy, and returns whether it became so.")
-	e.Register("why", why, "Tells in plain words why a service is in its state.")
+	e.Register("quick_service_set", quickSet, "(name, command) Registers a command line as a service, or changes it.")
+	e.Register("quick_service_set", quickSetWith, "(name, command, interpreter) The same with an interpreter: \"exec\" runs the command line itself, any other is a program that runs the text as a script.")
+	e.Register("quick_service_set_full", quickSetFull, "(name, command, interpreter, folder) The same with the working folder as well; \"\" is the home.")
+	e.Register("quick_service_start", start, "(name) Starts a service and waits until it is ready, for a minute at most. It fails where the service fails.")
+	e.Register("quick_service_stop", stop, "(name) Stops a service and all that it forked.")
+	e.Register("quick_service_restart", restart, "(name) Stops a service and starts it anew; else as quick_service_start.")
+	e.Register("quick_service_remove", remove, "(name) Stops a service and forgets it; its data and logs stay. Returns whether there was one.")
+	e.Register("quick_service_status", status, "(name) Returns its state: running, starting, stopped, failed, …")
+	e.Register("quick_service_logs", logs, "(name) Returns the last 100 lines that it wrote.")
+	e.Register("quick_service_logs", logsTail, "(name, lines) Returns the last so many lines that it wrote.")
+	e.Register("wait_healthy", waitHealthy, "(name, seconds) Waits so many seconds until every layer of the service is healthy, and returns whether it became so.")
+	e.Register("why", why, "(name) Tells in plain words why a service is in its state.")
 
-	e.Register("list", list, "Returns the names of all supervised services.")
-	e.Register("info", info, "Returns the service's manifest.")
-	e.Register("contexts", contexts, "Returns the names of its contexts.")
-	e.Register("domains", domains, "Returns its domains, one map with context, domain and health for each of every context.")
-	e.Register("health", healthOf, "Returns the health of the whole service as one word: healthy, degraded, unhealthy, starting, asleep, absent or unknown.")
-	e.Register("domain_health", domainHealth, "Returns the health of one domain in one context, as one word.")
+	e.Register("list", list, "() Returns the names of all supervised services.")
+	e.Register("info", info, "(name) Returns the service's manifest.")
+	e.Register("contexts", contexts, "(name) Returns the names of its contexts.")
+	e.Register("domains", domains, "(name) Returns its domains, one map with context, domain and health for each of every context.")
+	e.Register("health", healthOf, "(name) Returns the health of the whole service as one word: healthy, degraded, unhealthy, starting, asleep, absent or unknown.")
+	e.Register("domain_health", domainHealth, "(name, context, domain) Returns the health of one domain in one context, as one word.")
 	e.Register("call", func(c *rhai.Context, s *Services, service, context, domain, method string, params rhai.Value) (rhai.Value, error) {
 		return s.invoke(c, domainName{service, context, domain}, method, json.Value(rhai.JSON(params)))
-	}, "Calls a method of a domain in a context, with a map of parameters or an array, and returns its result.")
+	}, "(name, context, domain, method, params) Calls a method of a domain in a context, with a map of parameters or an array, and returns its result.")
 	e.Register("call", func(c *rhai.Context, s *Services, service, context, domain, method string) (rhai.Value, error) {
 		return s.invoke(c, domainName{service, context, domain}, method, nil)
-	}, "Calls a method that needs no parameters.")
+	}, "(name, context, domain, method) Calls a method that needs no parameters.")
 }
 
 func list(c *rhai.Context, s *Services) ([]string, error) {

@@ -1,0 +1,4 @@
+package scriptlib
+
+// Split is split, for the tests.
+var Split = split
