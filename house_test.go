@@ -69,7 +69,7 @@ var house = map[string]pkg{
 	"internal/procd":      {layer: 7},
 	"internal/scriptlib":  {layer: 8},
 	"internal/cli":        {layer: 7},
-	"cmd/hero_proc":       {layer: 9},
+	"cmd/hero_proc":       {layer: 9, third: []string{"golang.org/x/term"}},
 	"cmd/hero_inspector":  {layer: 9},
 	"cmd/hero_proxy":      {layer: 9},
 

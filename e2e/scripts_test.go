@@ -134,3 +134,23 @@ func TestScriptOverRPC(t *testing.T) {
 		t.Error("a script came in through the proxy")
 	}
 }
+
+// Promise: a session keeps what was declared, runs a statement when it is
+// whole, and goes on after an error.
+func TestScriptSession(t *testing.T) {
+	m := newMachine(t)
+	cmd := m.command(context.Background(), "hero_proc", "repl")
+	cmd.Stdin = strings.NewReader("let x = 40;\nfn add(a) {\n  a + 2\n}\nx.nope()\nadd(x)\n`a\nb`\nif true {\n\n\"after\"\n")
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+		t.Errorf("a session with an error: %v", err)
+	}
+	if want := "42\n\"a\\nb\"\n\"after\"\n"; out.String() != want {
+		t.Errorf("it printed\n%swant\n%s", out.String(), want)
+	}
+	if !strings.Contains(errs.String(), "Function not found: nope (i64)") || !strings.Contains(errs.String(), "Expecting '}'") {
+		t.Errorf("it complained\n%s", errs.String())
+	}
+}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/rhai/native"
+	"forge.ourworld.tf/lhumina_code/hero/rhai/syntax"
 	"forge.ourworld.tf/lhumina_code/hero/rhai/value"
 )
 
@@ -100,6 +102,19 @@ func (e *Engine) Registered() []Function {
 		out = append(out, f)
 	})
 	return out
+}
+
+// Names returns the names of all functions that scripts can call, in order:
+// those of the standard library and those that Go registered.
+func (e *Engine) Names() []string {
+	names := []string{"print", "debug", "eval", "call", "curry", "type_of", "is_def_var", "is_def_fn", "is_shared", "exit"}
+	e.own.All(func(d *native.Def) {
+		if syntax.NameFault(d.Name) == "" {
+			names = append(names, d.Name)
+		}
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (e *Engine) paramName(p native.Param) string {
