@@ -2,6 +2,7 @@ package stats_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,8 +12,18 @@ import (
 
 func TestHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		use := stats.Usage{Memory: 100, OpenFiles: 3, Processes: 1}
-		src := stats.Source{Name: "a", Measure: func(stats.Usage) stats.Usage { return use }}
+		change := func(f func(u *stats.Usage)) {
+			mu.Lock()
+			defer mu.Unlock()
+			f(&use)
+		}
+		src := stats.Source{Name: "a", Measure: func(stats.Usage) stats.Usage {
+			mu.Lock()
+			defer mu.Unlock()
+			return use
+		}}
 		s := stats.New(func() []stats.Source { return []stats.Source{src} })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -20,10 +31,10 @@ func TestHour(t *testing.T) {
 		s.Of(src)
 		for range 60 { // half a core for ten minutes
 			time.Sleep(10 * time.Second)
-			use.CPU += 5 * time.Second
+			change(func(u *stats.Usage) { u.CPU += 5 * time.Second })
 		}
 		s.Restarted("a")
-		use.Memory = 500
+		change(func(u *stats.Usage) { u.Memory = 500 })
 		time.Sleep(time.Second)
 		st := s.Of(src)
 		if n := len(st.Hour); n < 10 || n > 11 || st.Restarts != 1 || st.Memory != 500 || st.Processes != 1 || st.CPUSeconds != 300 {
@@ -40,12 +51,12 @@ func TestHour(t *testing.T) {
 			t.Errorf("the minutes hold %v CPU seconds of 300", sum)
 		}
 		// A new run counts from nothing; what a run used is never negative.
-		use = stats.Usage{CPU: time.Second, Memory: 50, Processes: 1}
+		change(func(u *stats.Usage) { *u = stats.Usage{CPU: time.Second, Memory: 50, Processes: 1} })
 		time.Sleep(10 * time.Second)
 		if st := s.Of(src); st.CPU < 0 || st.CPU > 0.2 {
 			t.Errorf("%+v", st)
 		}
-		use = stats.Usage{}
+		change(func(u *stats.Usage) { *u = stats.Usage{} })
 		time.Sleep(61 * time.Minute)
 		if st := s.Of(src); len(st.Hour) != 0 || st.Restarts != 0 || st.Memory != 0 {
 			t.Errorf("an hour later: %+v", st)
