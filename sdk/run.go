@@ -67,6 +67,7 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		}
 	}()
 
+	r.notify("STATUS=starting")
 	// A request in flight may go on when ctx ends: until the grace is over.
 	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
@@ -167,6 +168,7 @@ func (r *running) setup(ctx, base context.Context) error {
 		if !t.Setup || !r.given(t) {
 			continue
 		}
+		r.notify("STATUS=running " + t.Name)
 		if err := t.Run(in); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("task %s: %w", t.Name, err)
 		}

@@ -177,6 +177,11 @@ func (k *keeper) notices(attempt uint64) func(osproc.Notice) {
 			if n.Status != "" {
 				k.detail(n.Status)
 			}
+			// One that says what it does before it says that it is ready will
+			// say that too: its sockets may answer long before.
+			if n.Status != "" && !n.Ready && u.Ready.Mode == unit.ReadyAuto && k.state.Phase == machine.Starting && k.unwatch != nil {
+				k.unwatch()
+			}
 		}})
 	}
 }

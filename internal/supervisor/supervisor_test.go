@@ -299,13 +299,14 @@ func TestReadiness(t *testing.T) {
 		s := open(t, supervisor.Options{Runner: f, Prober: func(_ context.Context, name string) (bool, bool, string) {
 			mu.Lock()
 			defer mu.Unlock()
-			return healthy, name == "sockets", "root/delivery is missing"
+			return healthy, name == "sockets" || name == "both", "root/delivery is missing"
 		}})
 		defer s.Shutdown(t.Context(), supervisor.StopAll)
 		set(t, s, unit.Unit{Name: "plain"}, unit.Unit{Name: "sockets"}, unit.Unit{Name: "notify", Ready: unit.Ready{Mode: unit.ReadyNotify}},
 			unit.Unit{Name: "late", Ready: unit.Ready{Mode: unit.ReadyNotify, Timeout: unit.Duration(30 * time.Second)}, Restart: unit.Never},
 			unit.Unit{Name: "dog", Watchdog: unit.Duration(5 * time.Second), Restart: unit.Never})
-		for _, name := range []string{"plain", "sockets", "notify", "late", "dog"} {
+		set(t, s, unit.Unit{Name: "both"})
+		for _, name := range []string{"plain", "sockets", "notify", "late", "dog", "both"} {
 			must(t, s.Start(t.Context(), name))
 		}
 		begin := time.Now()
@@ -324,11 +325,22 @@ func TestReadiness(t *testing.T) {
 		if st, _ := s.Status("notify"); st.Detail != "cooking" {
 			t.Errorf("notify: %+v", st)
 		}
+		f.notify["both"](osproc.Notice{Status: "loading the demo"})
+		synctest.Wait()
 		mu.Lock()
 		healthy = true
 		mu.Unlock()
 		if st := wait(t, s, "sockets", "running"); st.Cause != "ready: its sockets are healthy" {
 			t.Errorf("sockets: %+v", st)
+		}
+		// Its sockets are as healthy, but it said that it is not done.
+		time.Sleep(2 * time.Second)
+		if st := wait(t, s, "both", "starting"); st.Detail != "loading the demo" {
+			t.Errorf("both: %+v", st)
+		}
+		f.notify["both"](osproc.Notice{Ready: true})
+		if st := wait(t, s, "both", "running"); st.Cause != "ready, as it says itself" || st.Detail != "" {
+			t.Errorf("both: %+v", st)
 		}
 		if st := wait(t, s, "dog", "failed"); st.Cause != "failed: silent for 5s, its watchdog's time" {
 			t.Errorf("dog: %+v", st)
