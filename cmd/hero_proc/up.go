@@ -39,10 +39,11 @@ func upCommand() cli.Command {
 	var u up
 	var verbose bool
 	return cli.Command{
-		Name: "up", Args: "[--demo] [--listen 127.0.0.1:9998]",
+		Name: "up", Args: "[--demo|--alone] [--listen 127.0.0.1:9998]",
 		Help: "run the supervisor here, with the proxy and the inspector, until Ctrl-C",
 		Flags: func(f *flag.FlagSet) {
 			f.BoolVar(&u.demo, "demo", false, "run hero_food too, with restaurants and orders to look at")
+			f.BoolVar(&u.alone, "alone", false, "run the supervisor without the proxy and the inspector")
 			f.StringVar(&u.listen, "listen", "127.0.0.1:9998", "`address` of the proxy")
 			f.BoolVar(&verbose, "v", false, "tell what the supervisor does")
 		},
@@ -61,6 +62,7 @@ func upCommand() cli.Command {
 // up is the supervisor in the foreground.
 type up struct {
 	demo   bool
+	alone  bool
 	listen string
 	env    cli.Env
 	log    *slog.Logger
@@ -138,6 +140,9 @@ func (u *up) run(ctx context.Context) error {
 
 // units are the definitions of what up brings.
 func (u *up) units() ([]unit.Unit, error) {
+	if u.alone {
+		return nil, nil
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the other programs: %w", err)
@@ -176,6 +181,9 @@ func (u *up) bringUp(ctx context.Context, places layout.Places, units []unit.Uni
 		if err := u.start(ctx, n); err != nil {
 			u.complain(n.Name, err)
 		}
+	}
+	if u.alone {
+		return
 	}
 	services := u.settle(ctx)
 	if services == nil {
