@@ -245,7 +245,26 @@ func startCommand() cli.Command {
 }
 
 func restartCommand() cli.Command {
-	return stepCommand("restart", "restart a service and wait until it is ready")
+	c := stepCommand("restart", "restart a service and wait until it is ready")
+	p := procd.RestartParams{}
+	var wait time.Duration
+	var asJSON bool
+	c.Args = "NAME [--graceful | --ui] [--wait 30s] [--json]"
+	c.Flags = func(f *flag.FlagSet) {
+		f.BoolVar(&p.Graceful, "graceful", false, "let a new process take over from the old one, so that nobody notices")
+		f.BoolVar(&p.UI, "ui", false, "restart only the UI, which has a process of its own")
+		waitFlag(f, &wait)
+		jsonFlag(f, &asJSON)
+	}
+	c.Run = func(ctx context.Context, c cli.Call) error {
+		p.Name, p.Wait = c.Args[0], wait.Seconds()
+		s, err := call[procd.ServiceStatus](ctx, c.Env, "supervisor.restart", p)
+		if err != nil {
+			return err
+		}
+		return outcome(c, s, asJSON, wait > 0)
+	}
+	return c
 }
 
 func stepCommand(name, help string) cli.Command {

@@ -115,7 +115,7 @@ func (a *API) Parts() []sdk.Part {
 				sdk.Call("supervisor.remove", (*API).remove, sdk.Doc{Summary: "Stops a service and forgets its definition. Its logs and its data stay.", Destructive: true, Idempotent: true}),
 				sdk.Call("supervisor.start", (*API).start, sdk.Doc{Summary: "Starts a service and what it requires.", Idempotent: true}),
 				sdk.Call("supervisor.stop", (*API).stop, sdk.Doc{Summary: "Stops a service and all that it forked.", Idempotent: true}),
-				sdk.Call("supervisor.restart", (*API).restart, sdk.Doc{Summary: "Stops a service and starts it anew."}),
+				sdk.Call("supervisor.restart", (*API).restart, sdk.Doc{Summary: "Stops a service and starts it anew, or in the other order, or only its UI."}),
 				sdk.Call("supervisor.signal", (*API).signal, sdk.Doc{Summary: "Sends a signal to a service's main process."}),
 				sdk.Call("supervisor.history", (*API).history, sdk.Doc{Summary: "Returns what happened to a service, the newest last.", ReadOnly: true}),
 				sdk.Call("supervisor.plan", (*API).plan, sdk.Doc{Summary: "Tells what is to be done so that what runs is what the files in etc/services say.", ReadOnly: true}),
@@ -241,13 +241,6 @@ func (a *API) remove(ctx context.Context, p NameParams) (bool, error) {
 
 func (a *API) start(ctx context.Context, p WaitParams) (ServiceStatus, error) {
 	if err := a.each(ctx, p.Name, a.Supervisor.Start); err != nil {
-		return ServiceStatus{}, err
-	}
-	return a.settled(ctx, p)
-}
-
-func (a *API) restart(ctx context.Context, p WaitParams) (ServiceStatus, error) {
-	if err := a.each(ctx, p.Name, a.Supervisor.Restart); err != nil {
 		return ServiceStatus{}, err
 	}
 	return a.settled(ctx, p)
