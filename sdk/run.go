@@ -86,10 +86,11 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close())
 	}
 	r.log.Info("ready", "service", p.name.String(), "contexts", len(r.tenancies()), "domains", len(p.domains))
-	r.notify("READY=1")
-	if heir != nil && heir.Done() != nil {
+	// Before the supervisor hears of it and ends the other.
+	if heir != nil && heir.Done(ctx) != nil {
 		r.log.Warn("the process before this one has gone")
 	}
+	r.notify("READY=1")
 	err = r.work(ctx, base, heirs)
 	r.notify("STOPPING=1")
 	if errors.Is(err, errReplaced) {

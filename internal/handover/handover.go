@@ -10,6 +10,7 @@
 //	heir    take
 //	holder  yours
 //	heir    taken
+//	holder  bye
 package handover
 
 import (
@@ -62,9 +63,14 @@ func (h *Heir) Take(ctx context.Context, lockFile string) (*unixsock.FileLock, e
 	return Lock(ctx, lockFile)
 }
 
-// Done tells the holder that its sockets were replaced. It fails where the
-// holder has gone, which is just as well.
-func (h *Heir) Done() error { return say(h.conn, "taken") }
+// Done tells the holder that its sockets were replaced, and returns when it
+// leaves. It fails where the holder has gone, which is just as well.
+func (h *Heir) Done(ctx context.Context) error {
+	if err := say(h.conn, "taken"); err != nil {
+		return err
+	}
+	return hear(ctx, h.conn, h.in, "bye")
+}
 
 // Close ends the conversation. Without Done before it the holder stays.
 func (h *Heir) Close() error { return h.conn.Close() }
@@ -132,6 +138,7 @@ func (h Holder) converse(ctx context.Context, c *net.UnixConn) (taken bool, err 
 	h.Give()
 	if say(c, "yours") == nil && hear(ctx, c, in, "taken") == nil {
 		h.Leave()
+		_ = say(c, "bye") // an heir that has gone again is the supervisor's business
 		return true, nil
 	}
 	return false, h.Resume(ctx)

@@ -42,8 +42,8 @@ type Status struct {
 	State       string     `json:"state"`   // stopped, waiting, starting, running, stopping, ending, backoff, exited, failed or scheduled
 	Desired     string     `json:"desired"` // up or down
 	PID         int        `json:"pid,omitempty"`
-	Successor   int        `json:"successor,omitempty"`    // the process that gets ready to take its place
-	Predecessor int        `json:"predecessor,omitempty"`  // the process whose place was taken and that ends what it began
+	Successor   int        `json:"successor,omitzero"`     // the process that gets ready to take its place
+	Predecessor int        `json:"predecessor,omitzero"`   // the process whose place was taken and that ends what it began
 	Since       time.Time  `json:"since"`                  // when it came into this state
 	StartedAt   *time.Time `json:"started_at,omitempty"`   // of the process that runs
 	Restarts    int        `json:"restarts"`               // since the unit was last told to start
