@@ -33,7 +33,9 @@ const linger = time.Second
 func (r *running) seat(ctx context.Context) (*handover.Heir, error) {
 	var err error
 	if r.lock, err = unixsock.Lock(r.env.Places.LockFile(r.name)); err == nil {
-		return nil, nil
+		// Who comes before this process is ready waits until it is.
+		r.heirs, err = unixsock.Listen(r.env.Places.HandoverSocket(r.name))
+		return nil, err
 	}
 	if fault.Of(err) != fault.Conflict || r.env.getenv(handover.Variable) == "" {
 		return nil, fault.WithHint(fault.Errorf(fault.Of(err), "it runs already: %w", err),
@@ -83,6 +85,9 @@ func (r *running) succeed(ctx context.Context, heir *handover.Heir) error {
 		}
 	}
 	if err := r.serving.listener.Move(r.at.ServiceSocket(r.name)); err != nil {
+		return err
+	}
+	if r.heirs, err = unixsock.Listen(r.env.Places.HandoverSocket(r.name)); err != nil {
 		return err
 	}
 	return os.RemoveAll(staging)
@@ -169,8 +174,7 @@ func askHealth(ctx context.Context, path string) error {
 
 // handOver waits for a successor until ctx ends, and ends the work with
 // errReplaced when there is one that took over.
-func (r *running) handOver(ctx context.Context, l *unixsock.Listener, end context.CancelCauseFunc) {
-	defer l.Close()
+func (r *running) handOver(ctx context.Context, end context.CancelCauseFunc) {
 	h := handover.Holder{
 		Give: func() {
 			r.change.Lock()
@@ -192,7 +196,7 @@ func (r *running) handOver(ctx context.Context, l *unixsock.Listener, end contex
 			end(errReplaced)
 		},
 	}
-	if err := h.Serve(ctx, l); err != nil {
+	if err := h.Serve(ctx, r.heirs); err != nil {
 		r.log.Error("the service cannot be handed over", "error", err)
 	}
 }

@@ -27,7 +27,8 @@ type running struct {
 	ui      surface   // nil: the service has none
 	serving *server   // answers on the service socket
 	lock    *unixsock.FileLock
-	at      layout.Places // where the sockets stand
+	at      layout.Places      // where the sockets stand
+	heirs   *unixsock.Listener // where one comes who is to take over
 
 	// openTenancy opens a context whose requests live as long as the service.
 	openTenancy func(contextEntry) (*tenancy, error)
@@ -62,6 +63,9 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		if heir != nil {
 			heir.Close()
 		}
+		if r.heirs != nil {
+			r.heirs.Close()
+		}
 		if r.lock != nil {
 			r.lock.Unlock()
 		}
@@ -78,10 +82,6 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 	if err == nil && heir != nil {
 		err = r.succeed(ctx, heir)
 	}
-	var heirs *unixsock.Listener
-	if err == nil {
-		heirs, err = unixsock.Listen(env.Places.HandoverSocket(p.name))
-	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), r.close())
 	}
@@ -91,7 +91,7 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		r.log.Warn("the process before this one has gone")
 	}
 	r.notify("READY=1")
-	err = r.work(ctx, base, heirs)
+	err = r.work(ctx, base)
 	r.notify("STOPPING=1")
 	if errors.Is(err, errReplaced) {
 		r.log.Info("another process took over; this one ends what it has begun")
@@ -179,7 +179,7 @@ func (r *running) setup(ctx, base context.Context) error {
 
 // work runs the other tasks, and tells the supervisor that the service lives where
 // it wants to hear that, until ctx ends or a task fails.
-func (r *running) work(ctx, base context.Context, heirs *unixsock.Listener) error {
+func (r *running) work(ctx, base context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -196,7 +196,7 @@ func (r *running) work(ctx, base context.Context, heirs *unixsock.Listener) erro
 	if every := watchdogInterval(r.env.getenv, os.Getpid()); every > 0 {
 		wg.Go(func() { r.watchdog(ctx, every) })
 	}
-	wg.Go(func() { r.handOver(ctx, heirs, cancel) })
+	wg.Go(func() { r.handOver(ctx, cancel) })
 	<-ctx.Done()
 	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
