@@ -48,6 +48,7 @@ var house = map[string]pkg{
 	"openrpc":             {layer: 2, third: []string{"github.com/santhosh-tekuri/jsonschema/v6"}, same: []string{"jsonrpc"}},
 	"store":               {layer: 2, third: []string{"modernc.org/sqlite"}},
 	"internal/osproc":     {layer: 2, third: []string{"golang.org/x/sys"}},
+	"internal/contexts":   {layer: 2},
 	"internal/handover":   {layer: 2},
 	"internal/ondemand":   {layer: 3},
 	"internal/logs":       {layer: 2, third: []string{"golang.org/x/sys"}},
@@ -94,7 +95,7 @@ var house = map[string]pkg{
 }
 
 // publicMayImport are the private packages that public ones are made of.
-var publicMayImport = []string{"internal/unixsock", "internal/handover", "internal/ondemand", "internal/atomicfile", "internal/json"}
+var publicMayImport = []string{"internal/unixsock", "internal/handover", "internal/ondemand", "internal/contexts", "internal/atomicfile", "internal/json"}
 
 // owners says who alone may touch what is dangerous. A path ends with / where
 // all below it is meant.

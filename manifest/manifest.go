@@ -107,6 +107,7 @@ type Domain struct {
 // Context describes one context that exists.
 type Context struct {
 	Name      string            `json:"name,omitzero" doc:"The context's name."`
+	ID        string            `json:"id,omitzero" doc:"The id under which hero_core knows the context; absent where it does not."`
 	CreatedAt Time              `json:"created_at,omitzero" doc:"When the context was created."`
 	Domains   map[string]string `json:"domains,omitzero" doc:"The socket of each of the context's domains, relative to the folder of all sockets."`
 	Unknown   Unknown           `json:",embed"`

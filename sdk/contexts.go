@@ -13,58 +13,13 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
-	"forge.ourworld.tf/lhumina_code/hero/internal/atomicfile"
-	"forge.ourworld.tf/lhumina_code/hero/internal/json"
-	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/internal/contexts"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 	"forge.ourworld.tf/lhumina_code/hero/manifest"
 )
 
-// contextsFile is what a service remembers of its contexts.
-type contextsFile struct {
-	Contexts []contextEntry `json:"contexts"`
-}
-
-type contextEntry struct {
-	Name      layout.Context  `json:"name"`
-	CreatedAt time.Time       `json:"created_at"`
-	Domains   []layout.Domain `json:"domains,omitzero"` // none means all
-	// Deleting holds where the data goes, from when a deletion has begun until
-	// nothing of the context is left: a stamp for the trash, or purge.
-	Deleting string `json:"deleting,omitzero"`
-}
-
-// purge is the Deleting of a context whose data is not kept.
-const purge = "purge"
-
-func (r *running) loadContexts() (contextsFile, error) {
-	path := r.env.Places.ContextsFile(r.name)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		first := contextEntry{Name: layout.Root, CreatedAt: r.started.UTC().Truncate(time.Second)}
-		f := contextsFile{Contexts: []contextEntry{first}}
-		return f, r.saveContexts(f)
-	}
-	if err != nil {
-		return contextsFile{}, fmt.Errorf("read the contexts: %w", err)
-	}
-	var f contextsFile
-	if err := json.Unmarshal(data, &f); err != nil {
-		return f, fault.WithHint(fault.Errorf(fault.Invalid, "the contexts in %s cannot be read: %w", path, err),
-			"mend the file, or move it away: the service then starts with the context root, and no data is lost")
-	}
-	return f, nil
-}
-
-func (r *running) saveContexts(f contextsFile) error {
-	data, err := json.Marshal(f, json.Deterministic(), json.Indent())
-	if err != nil {
-		return fmt.Errorf("write the contexts: %w", err)
-	}
-	if err := atomicfile.Write(r.env.Places.ContextsFile(r.name), append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the contexts: %w", err)
-	}
-	return nil
+func (r *running) loadContexts() (*contexts.List, error) {
+	return contexts.Load(r.env.Places, r.name, r.started)
 }
 
 // openContexts opens every context that the service remembers, and ends the
@@ -81,23 +36,29 @@ func (r *running) openContexts() error {
 			return err
 		}
 	}
-	return r.openListed(&f)
+	return r.openListed(f)
 }
 
-// openListed opens the contexts of f that are not open, and ends the deletions
-// that were begun, unless another process still serves.
-func (r *running) openListed(f *contextsFile) error {
-	for _, e := range slices.Clone(f.Contexts) {
+// openListed opens the contexts of l that are not open, and ends what was begun,
+// unless another process still serves.
+func (r *running) openListed(l *contexts.List) error {
+	alone := !r.staged() || r.lock != nil
+	for _, e := range slices.Clone(l.Contexts) {
+		if !alone && (e.Deleting != "" || e.Restoring != "") {
+			continue
+		}
+		// One that cannot be ended is told, and the others do not wait for it.
 		if e.Deleting != "" {
-			if r.staged() && r.lock == nil {
-				continue
-			}
-			if err := r.finishDelete(f, e); err != nil {
-				return err
+			if err := r.finishDelete(l, e); err != nil {
+				r.log.Error("a deletion that was begun cannot be ended", "context", e.Name.String(), "error", err)
 			}
 			continue
 		}
 		if r.RootOnly && e.Name != layout.Root || r.tenancy(e.Name) != nil {
+			continue
+		}
+		if err := l.FinishRestore(e); err != nil {
+			r.log.Error("a restoration that was begun cannot be ended", "context", e.Name.String(), "error", err)
 			continue
 		}
 		t, err := r.openTenancy(e)
@@ -108,12 +69,17 @@ func (r *running) openListed(f *contextsFile) error {
 		r.contexts[e.Name] = t
 		r.mu.Unlock()
 	}
+	if alone {
+		if err := l.FinishPurges(); err != nil {
+			r.log.Error("a purge that was begun cannot be ended", "error", err)
+		}
+	}
 	return nil
 }
 
 // sweep removes what a killed predecessor left in the service's own part of
 // the sockets folder. The service holds its lock, so nobody listens there.
-func (r *running) sweep(f contextsFile) error {
+func (r *running) sweep(f *contexts.List) error {
 	keep := make(map[string]bool)
 	for _, e := range f.Contexts {
 		keep[e.Name.String()] = e.Deleting == ""
@@ -180,7 +146,7 @@ func (r *running) tenancy(name layout.Context) *tenancy {
 
 // facts describes the context.
 func (t *tenancy) facts(s layout.Service) manifest.Context {
-	c := manifest.Context{Name: t.name.String(), CreatedAt: manifest.At(t.created), Domains: make(map[string]string, len(t.domains))}
+	c := manifest.Context{Name: t.name.String(), ID: t.id, CreatedAt: manifest.At(t.created), Domains: make(map[string]string, len(t.domains))}
 	for _, e := range t.domains {
 		c.Domains[e.domain.name().String()] = layout.DomainRel(s, t.name, e.domain.name())
 	}
@@ -198,6 +164,7 @@ func (r *running) listContexts(context.Context, none) ([]manifest.Context, error
 type createContextParams struct {
 	Name    layout.Context  `json:"name" doc:"Name of the context: a-z, 0-9, _ and -, at most 63 bytes."`
 	Domains []layout.Domain `json:"domains,omitzero" doc:"Domains it is to have; all where empty."`
+	ID      string          `json:"id,omitzero" doc:"Id under which hero_core knows the context; one that exists without an id takes it."`
 }
 
 func (r *running) createContext(_ context.Context, p createContextParams) (manifest.Context, error) {
@@ -211,51 +178,76 @@ func (r *running) createContext(_ context.Context, p createContextParams) (manif
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
-	domains := r.domainsOf(p.Domains)
 	if t := r.tenancy(p.Name); t != nil {
-		if len(t.domains) != len(domains) {
-			return manifest.Context{}, fault.Errorf(fault.Conflict, "the context %s exists with the domains %s",
-				p.Name, strings.Join(t.names(), ", "))
-		}
-		for i, e := range t.domains {
-			if e.domain != domains[i] {
-				return manifest.Context{}, fault.Errorf(fault.Conflict, "the context %s exists with the domains %s",
-					p.Name, strings.Join(t.names(), ", "))
-			}
-		}
-		return t.facts(r.name), nil
+		return r.createAgain(t, p)
 	}
 	f, err := r.loadContexts()
 	if err != nil {
 		return manifest.Context{}, err
 	}
-	if i := f.find(p.Name); i >= 0 { // a deletion that could not be ended
-		if err := r.finishDelete(&f, f.Contexts[i]); err != nil {
-			return manifest.Context{}, err
-		}
+	if err := r.clear(f, p.Name); err != nil {
+		return manifest.Context{}, err
 	}
-	e := contextEntry{Name: p.Name, CreatedAt: time.Now().UTC().Truncate(time.Second), Domains: p.Domains}
+	e := contexts.Entry{Name: p.Name, ID: p.ID, CreatedAt: time.Now().UTC().Truncate(time.Second), Domains: p.Domains}
 	t, err := r.openTenancy(e)
 	if err != nil {
 		return manifest.Context{}, err
 	}
 	f.Contexts = append(f.Contexts, e)
-	if err := r.saveContexts(f); err != nil {
+	if err := f.Save(); err != nil {
 		return manifest.Context{}, errors.Join(err, t.stop(0))
 	}
+	if err := r.admit(t); err != nil {
+		return manifest.Context{}, err
+	}
+	r.log.Info("context created", "context", p.Name.String(), "domains", len(t.domains))
+	return t.facts(r.name), nil
+}
+
+// createAgain answers for a context that exists: with it, where it is the one
+// that was asked for.
+func (r *running) createAgain(t *tenancy, p createContextParams) (manifest.Context, error) {
+	same := slices.EqualFunc(t.domains, r.domainsOf(p.Domains), func(e *endpoint, d domain) bool { return e.domain == d })
+	switch {
+	case !same:
+		return manifest.Context{}, fault.Errorf(fault.Conflict, "the context %s exists with the domains %s",
+			p.Name, strings.Join(t.names(), ", "))
+	case p.ID == "" || p.ID == t.id:
+		return t.facts(r.name), nil
+	case t.id != "":
+		return manifest.Context{}, fault.Errorf(fault.Conflict, "the context %s exists with the id %s", p.Name, t.id)
+	}
+	f, err := r.loadContexts()
+	if err != nil {
+		return manifest.Context{}, err
+	}
+	f.Find(p.Name).ID = p.ID
+	if err := f.Save(); err != nil {
+		return manifest.Context{}, err
+	}
+	known := *t // those who look at t now may go on
+	known.id = p.ID
+	if err := r.admit(&known); err != nil {
+		return manifest.Context{}, err
+	}
+	return known.facts(r.name), nil
+}
+
+// admit makes an open context one of the service's.
+func (r *running) admit(t *tenancy) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.contexts == nil { // the service ended meanwhile; its next start opens it
-		return manifest.Context{}, errors.Join(fault.Errorf(fault.Unavailable, "%s is stopping", r.name), t.stop(0))
+		return errors.Join(fault.Errorf(fault.Unavailable, "%s is stopping", r.name), t.stop(0))
 	}
-	r.contexts[p.Name] = t
-	r.log.Info("context created", "context", p.Name.String(), "domains", len(domains))
-	return t.facts(r.name), nil
+	r.contexts[t.name] = t
+	return nil
 }
 
 type deleteContextParams struct {
 	Name  layout.Context `json:"name" doc:"Name of the context."`
 	Purge bool           `json:"purge,omitzero" doc:"Whether its data goes at once, past the trash."`
+	ID    string         `json:"id,omitzero" doc:"Delete it only if this is its id."`
 }
 
 func (r *running) deleteContext(_ context.Context, p deleteContextParams) (bool, error) {
@@ -268,17 +260,13 @@ func (r *running) deleteContext(_ context.Context, p deleteContextParams) (bool,
 	if err != nil {
 		return false, err
 	}
-	i := f.find(p.Name)
-	if i < 0 {
-		return false, fault.Errorf(fault.NotFound, "there is no context %s", p.Name)
+	e := f.Find(p.Name)
+	if e == nil || p.ID != "" && p.ID != e.ID {
+		return false, fault.Errorf(fault.NotFound, "there is no context %s%s", p.Name, withID(p.ID))
 	}
 	// From here on a restart ends what is begun: the mark is on the disk.
-	f.Contexts[i].Deleting = time.Now().UTC().Format("20060102T150405.000000000Z")
-	if p.Purge {
-		f.Contexts[i].Deleting = purge
-	}
-	if err := r.saveContexts(f); err != nil {
-		return false, err
+	if err := f.Delete(e, p.Purge); err != nil {
+		return false, fault.WithHint(fault.Errorf(fault.Of(err), "delete context %s: nothing was changed: %w", p.Name, err), fault.Hint(err))
 	}
 	r.mu.Lock()
 	t := r.contexts[p.Name]
@@ -289,41 +277,31 @@ func (r *running) deleteContext(_ context.Context, p deleteContextParams) (bool,
 			r.log.Warn("a context did not end in order", "context", p.Name.String(), "error", err)
 		}
 	}
-	if err := r.finishDelete(&f, f.Contexts[i]); err != nil {
+	if err := r.finishDelete(f, *e); err != nil {
 		return false, err
 	}
 	r.log.Info("context deleted", "context", p.Name.String(), "purged", p.Purge)
 	return true, nil
 }
 
-// finishDelete moves the data of a context that no longer runs and forgets it.
-// It may be called again after it failed, or after the process was killed.
-func (r *running) finishDelete(f *contextsFile, e contextEntry) error {
+// finishDelete ends the deletion of a context that no longer runs.
+func (r *running) finishDelete(f *contexts.List, e contexts.Entry) error {
 	os.Remove(r.env.Places.ContextFolder(r.name, e.Name))
-	data := r.env.Places.DataIn(r.name, e.Name)
-	_, err := os.Lstat(data)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = nil
-	case err != nil:
-	case e.Deleting == purge:
-		err = os.RemoveAll(data)
-	default:
-		to := r.env.Places.TrashOf(r.name, e.Name, e.Deleting)
-		if err = unixsock.MkdirAll(filepath.Dir(to)); err == nil {
-			err = os.Rename(data, to)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("delete context %s: %w", e.Name, err)
-	}
-	if i := f.find(e.Name); i >= 0 {
-		f.Contexts = slices.Delete(f.Contexts, i, i+1)
-	}
-	return r.saveContexts(*f)
+	return f.FinishDelete(e)
 }
 
-// find returns the index of a context's entry, or -1.
-func (f *contextsFile) find(name layout.Context) int {
-	return slices.IndexFunc(f.Contexts, func(e contextEntry) bool { return e.Name == name })
+// clear ends the deletion of a context of that name that could not be ended
+// when it was asked for.
+func (r *running) clear(f *contexts.List, name layout.Context) error {
+	if e := f.Find(name); e != nil && e.Deleting != "" {
+		return r.finishDelete(f, *e)
+	}
+	return nil
+}
+
+func withID(id string) string {
+	if id == "" {
+		return ""
+	}
+	return fmt.Sprintf(" with the id %.80q", id)
 }

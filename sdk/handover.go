@@ -103,8 +103,8 @@ func (r *running) catchUp() error {
 		return err
 	}
 	for _, t := range r.tenancies() {
-		i := f.find(t.name)
-		if i >= 0 && f.Contexts[i].Deleting == "" && f.Contexts[i].CreatedAt.Equal(t.created) {
+		e := f.Find(t.name)
+		if e != nil && e.Deleting == "" && e.ID == t.id && e.CreatedAt.Equal(t.created) {
 			continue
 		}
 		r.mu.Lock()
@@ -114,7 +114,7 @@ func (r *running) catchUp() error {
 			r.log.Warn("a context did not end in order", "context", t.name.String(), "error", err)
 		}
 	}
-	return r.openListed(&f)
+	return r.openListed(f)
 }
 
 // untilHealthy returns when every layer of this process answers that it is

@@ -25,6 +25,11 @@ func (r *running) methods() []Method[*running] {
 			Doc{Summary: "Creates a context; its sockets accept before the answer is sent.", Idempotent: true}),
 		Call("context.delete", (*running).deleteContext,
 			Doc{Summary: "Ends a context; its data moves to the trash unless it is to be purged.", Destructive: true}),
+		Call("context.trash", (*running).listTrash, Doc{Summary: "Returns the contexts whose data waits in the trash.", ReadOnly: true}),
+		Call("context.restore", (*running).restoreContext,
+			Doc{Summary: "Brings a deleted context back from the trash; its sockets accept before the answer is sent.", Idempotent: true}),
+		Call("context.purge", (*running).purgeContext,
+			Doc{Summary: "Ends the data of a deleted context for good.", Destructive: true, Idempotent: true}),
 		Call("ui.restart", (*running).restartUI, Doc{Summary: "Starts the UI anew, where it has a process of its own."}),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/contexts"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
@@ -31,7 +32,7 @@ type running struct {
 	heirs   *unixsock.Listener // where one comes who is to take over
 
 	// openTenancy opens a context whose requests live as long as the service.
-	openTenancy func(contextEntry) (*tenancy, error)
+	openTenancy func(contexts.Entry) (*tenancy, error)
 
 	change sync.Mutex // held while contexts are created and deleted
 
@@ -104,7 +105,7 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 // open opens the service from the inside out, so that whoever finds the
 // service socket finds everything behind it.
 func (r *running) open(ctx context.Context) error {
-	r.openTenancy = func(e contextEntry) (*tenancy, error) { return r.newTenancy(ctx, e) }
+	r.openTenancy = func(e contexts.Entry) (*tenancy, error) { return r.newTenancy(ctx, e) }
 	if err := r.openContexts(); err != nil {
 		return err
 	}
@@ -197,6 +198,9 @@ func (r *running) work(ctx, base context.Context) error {
 		wg.Go(func() { r.watchdog(ctx, every) })
 	}
 	wg.Go(func() { r.handOver(ctx, cancel) })
+	if !r.RootOnly {
+		wg.Go(func() { r.announce(inRoot(ctx, base)) })
+	}
 	<-ctx.Done()
 	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/contexts"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/jsonrpc"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -19,6 +20,7 @@ import (
 // tenancy is one context that the service serves.
 type tenancy struct {
 	name    layout.Context
+	id      string
 	created time.Time
 	domains []*endpoint // in the service's order
 }
@@ -36,8 +38,8 @@ type endpoint struct {
 
 // newTenancy opens the domains of a context; their sockets accept when it
 // returns. ctx is what their requests run in.
-func (r *running) newTenancy(ctx context.Context, entry contextEntry) (*tenancy, error) {
-	t := &tenancy{name: entry.Name, created: entry.CreatedAt}
+func (r *running) newTenancy(ctx context.Context, entry contexts.Entry) (*tenancy, error) {
+	t := &tenancy{name: entry.Name, id: entry.ID, created: entry.CreatedAt}
 	for _, d := range r.domainsOf(entry.Domains) {
 		e, err := r.openEndpoint(ctx, t.name, d)
 		if err != nil {
