@@ -74,6 +74,10 @@ var house = map[string]pkg{
 	"cmd/hero_inspector":  {layer: 9},
 	"cmd/hero_proxy":      {layer: 9},
 
+	"internal/web/page":          {layer: 6},
+	"internal/web/page/pagetest": {layer: 7},
+	"internal/web/tools":         {layer: 7},
+
 	"internal/inspect/bridge": {layer: 6},
 	"internal/inspect/client": {layer: 6},
 

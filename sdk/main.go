@@ -85,10 +85,11 @@ func start(ctx context.Context, svc Service, parts []Part) int {
 			env.Flags = append(env.Flags, name)
 		}
 	}
+	name := svc.Name
 	if os.Getenv(roleVariable) == roleUI {
-		return report(os.Stderr, svc.Name+" (UI)", runUI(ctx, env, p))
+		name += " (UI)"
 	}
-	return report(os.Stderr, svc.Name, Run(ctx, env, svc, parts...))
+	return report(os.Stderr, name, Run(ctx, env, svc, parts...))
 }
 
 func usage(flags *flag.FlagSet, p *plan) {

@@ -42,11 +42,15 @@ type running struct {
 
 // Run runs a service until ctx ends, then ends what is in flight and returns.
 // It fails with fault.Conflict where the service runs already, and names the
-// process that it is; with fault.Denied where a folder lets others in.
+// process that it is; with fault.Denied where a folder lets others in. In the
+// process that was started as the service's UI it is the UI, until nobody looks.
 func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 	p, err := newPlan(svc, parts)
 	if err != nil {
 		return err
+	}
+	if env.getenv(roleVariable) == roleUI {
+		return runUI(ctx, env, p)
 	}
 	r := &running{plan: p, env: env, at: env.Places, log: discard(env.Log), started: time.Now(),
 		clients: newClients(), contexts: make(map[layout.Context]*tenancy)}

@@ -25,7 +25,7 @@ func program() cli.Program {
 			upCommand(), listCommand(), statusCommand(), healthCommand(),
 			startCommand(), stopCommand(), restartCommand(),
 			addCommand(), removeCommand(), logsCommand(), whyCommand(), historyCommand(),
-			runCommand(), replCommand(),
+			runCommand(), replCommand(), uiCommand(),
 		},
 	}
 }

@@ -112,13 +112,12 @@ func (u *up) run(ctx context.Context) error {
 		}
 	})
 	failed := make(chan error, 1)
-	svc := sdk.Service{Name: procd.Service, Version: sdk.Version, Title: "Supervisor", RootOnly: true,
-		Description: "Starts, watches and restarts the services of this machine."}
-	parts := append(u.api.Parts(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(context.Context) error {
+	env.Command = append(env.Command, "ui")
+	parts := append(u.api.Parts(), dashboard(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(context.Context) error {
 		u.bringUp(ctx, env.Places, units)
 		return nil
 	}})
-	background.Go(func() { failed <- sdk.Run(serving, env, svc, parts...) })
+	background.Go(func() { failed <- sdk.Run(serving, env, service(), parts...) })
 
 	select {
 	case <-ctx.Done():

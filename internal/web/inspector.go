@@ -1,21 +1,26 @@
+// Package web holds the inspector's pages: server-rendered templates, embedded
+// with what package page has for all dashboards.
 package web
 
 import (
 	"bytes"
 	"context"
+	"embed"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
-	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect/client"
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
+
+//go:embed inspector
+var files embed.FS
 
 // Trees is where the inspector learns what runs; *discovery.Watcher is one.
 type Trees interface {
@@ -47,10 +52,8 @@ type InspectorOptions struct {
 
 // inspector serves the inspector's pages.
 type inspector struct {
-	opts   InspectorOptions
-	render *renderer
-	base   func(*http.Request) string
-	log    *slog.Logger
+	*page.Board
+	opts InspectorOptions
 
 	mu   sync.Mutex // guards last and seq
 	last *discovery.Tree
@@ -59,28 +62,24 @@ type inspector struct {
 
 // Inspector returns the inspector's pages, its JSON API below api/, and its
 // stream of changes at events. It works at / and below the prefix that
-// X-Forwarded-Prefix names.
+// X-Forwarded-Prefix names. What a caller may call is what X-Hero-Claims says.
 func Inspector(opts InspectorOptions) http.Handler {
-	in := &inspector{opts: opts, base: baseOf(), log: opts.Log}
-	if in.log == nil {
-		in.log = slog.New(slog.DiscardHandler)
+	b, err := page.New("inspector", files, "inspector", opts.Log, page.Crumb{Name: "Services", URL: ""}, page.Crumb{Name: "Methods", URL: "methods"})
+	if err != nil {
+		return page.Broken(opts.Log, err)
 	}
-	var err error
-	if in.render, err = newRenderer("inspector"); err != nil {
-		in.log.Error("templates", "err", err)
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "internal error: the pages of this build are broken", http.StatusInternalServerError)
-		})
-	}
+	in := &inspector{Board: b, opts: opts}
+	b.State = func() uint64 { return in.number(opts.Trees.Tree()) }
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", in.page(in.list))
-	mux.HandleFunc("GET /methods", in.page(in.methods))
-	mux.HandleFunc("GET /s/{service}", in.page(in.service))
-	mux.HandleFunc("GET /s/{service}/{tab}", in.page(in.tab))
-	mux.HandleFunc("GET /s/{service}/{context}/{domain}", in.page(in.domain))
-	mux.HandleFunc("GET /s/{service}/{context}/{domain}/method", in.page(in.method))
-	mux.HandleFunc("POST /s/{service}/{context}/{domain}/method", in.page(in.call))
-	mux.HandleFunc("GET /assets/{file}", serveAsset)
+	mux.HandleFunc("GET /{$}", in.Page(in.list))
+	mux.HandleFunc("GET /methods", in.Page(in.methods))
+	mux.HandleFunc("GET /s/{service}", in.Page(in.service))
+	mux.HandleFunc("GET /s/{service}/{tab}", in.Page(in.tab))
+	mux.HandleFunc("GET /s/{service}/logs/stream", in.logStream)
+	mux.HandleFunc("GET /s/{service}/{context}/{domain}", in.Page(in.domain))
+	mux.HandleFunc("GET /s/{service}/{context}/{domain}/method", in.Page(in.method))
+	mux.HandleFunc("POST /s/{service}/{context}/{domain}/method", in.Page(in.call))
+	mux.HandleFunc("GET /assets/{file}", page.Asset)
 	mux.HandleFunc("GET /events", in.events)
 	mux.HandleFunc("GET /api/services", in.apiServices)
 	mux.HandleFunc("GET /api/{service}/openrpc.json", in.apiComposite)
@@ -91,60 +90,8 @@ func Inspector(opts InspectorOptions) http.Handler {
 		mux.Handle("/mcp/", opts.Agents)
 	}
 	mux.HandleFunc("GET /llms.txt", in.apiIndex)
-	mux.HandleFunc("/", in.page(func(*visit) (string, any, error) {
-		return "", nil, fault.Errorf(fault.NotFound, "there is no such page")
-	}))
-	return secure(mux)
-}
-
-// visit is one request for a page.
-type visit struct {
-	*http.Request
-	frame
-	tree *discovery.Tree
-}
-
-// url returns an address inside the dashboard.
-func (v *visit) url(segments ...string) string {
-	out := v.Base
-	for i, s := range segments {
-		if i > 0 {
-			out += "/"
-		}
-		out += url.PathEscape(s)
-	}
-	return out
-}
-
-// page turns what makes a view into a handler; the view's template is named by
-// what it returns first.
-func (in *inspector) page(view func(*visit) (string, any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		tree, seq := in.current()
-		v := &visit{Request: r, tree: tree, frame: frame{Base: in.base(r), Assets: in.render.assets, Tree: seq}}
-		status := http.StatusOK
-		name, shown, err := view(v)
-		if err != nil {
-			status = fault.Of(err).HTTP()
-			v.frame.Title = "Not shown"
-			name, shown = "fault", faultPage{frame: v.frame, Message: err.Error(), Hint: fault.Hint(err), Kind: fault.Of(err).String()}
-		}
-		text, err := in.render.execute(name, shown)
-		if err != nil {
-			in.log.ErrorContext(r.Context(), "page", "path", r.URL.Path, "err", err)
-			http.Error(w, "internal error: the page could not be made", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
-		_, _ = w.Write(text) // a reader that has gone is no fault of ours
-	}
-}
-
-// current returns the latest tree and a number that changes with it.
-func (in *inspector) current() (*discovery.Tree, uint64) {
-	t := in.opts.Trees.Tree()
-	return t, in.number(t)
+	mux.HandleFunc("/", in.Page(page.Absent))
+	return page.Secure(mux)
 }
 
 func (in *inspector) number(t *discovery.Tree) uint64 {
@@ -157,75 +104,48 @@ func (in *inspector) number(t *discovery.Tree) uint64 {
 	return in.seq
 }
 
+// tree returns what runs now; nil before the first look.
+func (in *inspector) tree() *discovery.Tree { return in.opts.Trees.Tree() }
+
 // find returns the service that the address names.
-func (v *visit) find() (*discovery.Service, error) {
-	n, err := layout.ParseService(v.PathValue("service"))
+func (in *inspector) find(r *http.Request) (*discovery.Service, error) {
+	n, err := layout.ParseService(r.PathValue("service"))
 	if err != nil {
-		return nil, fault.Errorf(fault.NotFound, "no service can be called %q", v.PathValue("service"))
+		return nil, fault.Errorf(fault.NotFound, "no service can be called %q", r.PathValue("service"))
 	}
-	if v.tree != nil {
-		if s := v.tree.Service(n); s != nil {
+	if t := in.tree(); t != nil {
+		if s := t.Service(n); s != nil {
 			return s, nil
 		}
 	}
 	return nil, fault.WithHint(fault.Errorf(fault.NotFound, "no service %s is running here", n), "hero_inspector list")
 }
 
-// heartbeat is how often an idle stream of changes shows that it lives.
-const heartbeat = 20 * time.Second
+// may reports whether the caller may call a method.
+func may(r *http.Request, p inspect.Place, method string) bool {
+	claims := r.Header["X-Hero-Claims"]
+	return len(claims) == 0 || len(claims) == 1 && inspect.Allowed(claims[0], p, method)
+}
 
 // events tells, as server-sent events, the number of each new tree.
 func (in *inspector) events(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	out := http.NewResponseController(w)
-	send := func(text string) bool {
-		_ = out.SetWriteDeadline(time.Now().Add(heartbeat)) // where the connection can
-		_, err := w.Write([]byte(text))
-		return err == nil && out.Flush() == nil
-	}
-	tree, seq := in.current()
-	if !send(event(seq)) {
-		return
-	}
-	for {
-		ctx, cancel := context.WithTimeout(r.Context(), heartbeat)
+	tree := in.tree()
+	page.Pulse(w, r, in.number(tree), func(ctx context.Context) (uint64, error) {
 		next, err := in.opts.Trees.Wait(ctx, tree)
-		idle := ctx.Err() != nil
-		cancel()
-		switch {
-		case r.Context().Err() != nil:
-			return
-		case err == nil:
-			tree = next
-			if !send(event(in.number(tree))) {
-				return
-			}
-		case !idle: // the watcher has ended
-			return
-		case !send(": \n\n"):
-			return
+		if err != nil {
+			return 0, err
 		}
-	}
-}
-
-func event(seq uint64) string {
-	text, err := json.Marshal(seq)
-	if err != nil {
-		return ""
-	}
-	return "event: tree\ndata: " + string(text) + "\n\n"
+		tree = next
+		return in.number(tree), nil
+	})
 }
 
 func (in *inspector) apiServices(w http.ResponseWriter, r *http.Request) {
-	tree, _ := in.current()
-	in.answer(w, r, inspect.Overview(tree), nil)
+	in.answer(w, r, inspect.Overview(in.tree()), nil)
 }
 
 func (in *inspector) apiComposite(w http.ResponseWriter, r *http.Request) {
-	tree, _ := in.current()
-	v := &visit{Request: r, tree: tree}
-	s, err := v.find()
+	s, err := in.find(r)
 	if err != nil {
 		in.answer(w, r, nil, err)
 		return
@@ -235,9 +155,7 @@ func (in *inspector) apiComposite(w http.ResponseWriter, r *http.Request) {
 }
 
 func (in *inspector) apiManual(w http.ResponseWriter, r *http.Request) {
-	tree, _ := in.current()
-	v := &visit{Request: r, tree: tree}
-	s, err := v.find()
+	s, err := in.find(r)
 	if err != nil {
 		in.answer(w, r, nil, err)
 		return
@@ -253,9 +171,7 @@ func (in *inspector) apiManual(w http.ResponseWriter, r *http.Request) {
 
 // apiClient answers with a typed client of a service.
 func (in *inspector) apiClient(w http.ResponseWriter, r *http.Request) {
-	tree, _ := in.current()
-	v := &visit{Request: r, tree: tree}
-	s, err := v.find()
+	s, err := in.find(r)
 	if err != nil {
 		in.answer(w, r, nil, err)
 		return
@@ -278,17 +194,17 @@ func (in *inspector) apiClient(w http.ResponseWriter, r *http.Request) {
 
 // apiIndex answers with an llms.txt of all services that say what they serve.
 func (in *inspector) apiIndex(w http.ResponseWriter, r *http.Request) {
-	tree, _ := in.current()
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	tree := in.tree()
+	ctx, cancel := context.WithTimeout(r.Context(), page.Patience)
 	defer cancel()
-	v := &visit{Request: r, tree: tree, frame: frame{Base: in.base(r)}}
+	v := in.Visit(r)
 	var manuals []inspect.Manual
 	var urls []string
 	if tree != nil {
 		for _, s := range tree.Services {
 			if doc, err := in.opts.Inspect.Composite(ctx, s); err == nil {
 				manuals = append(manuals, inspect.ManualOf(doc))
-				urls = append(urls, v.url("api", s.Name.String(), "manual.md"))
+				urls = append(urls, v.To("api", s.Name.String(), "manual.md"))
 			}
 		}
 	}
@@ -314,7 +230,7 @@ func (in *inspector) answer(w http.ResponseWriter, r *http.Request, doc any, err
 	}
 	var out bytes.Buffer
 	if err := json.MarshalWrite(&out, doc, json.Deterministic()); err != nil {
-		in.log.ErrorContext(r.Context(), "api", "path", r.URL.Path, "err", err)
+		in.Log.ErrorContext(r.Context(), "api", "path", r.URL.Path, "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}

@@ -13,12 +13,10 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 	"forge.ourworld.tf/lhumina_code/hero/jsonrpc"
 	"forge.ourworld.tf/lhumina_code/hero/openrpc"
 )
-
-// maxParams is the largest form that a call may be made with, in bytes.
-const maxParams = 4 << 20
 
 // placePage is what the pages of one place have.
 type placePage struct {
@@ -26,8 +24,8 @@ type placePage struct {
 	Place    string // "root/delivery", or the service's name
 	Context  string
 	Domain   string
-	Siblings []link // the same domain in the other contexts
-	Others   []link // the other domains in the same context
+	Siblings []page.Link // the same domain in the other contexts
+	Others   []page.Link // the other domains in the same context
 	Spec     string
 }
 
@@ -58,8 +56,8 @@ func badgesOf(m *openrpc.Method) Badges {
 }
 
 // at finds the place that the address names, with its page's frame.
-func (in *inspector) at(v *visit) (*discovery.Service, inspect.Place, placePage, error) {
-	s, err := v.find()
+func (in *inspector) at(v *page.Visit) (*discovery.Service, inspect.Place, placePage, error) {
+	s, err := in.find(v.Request)
 	if err != nil {
 		return nil, inspect.Place{}, placePage{}, err
 	}
@@ -68,44 +66,44 @@ func (in *inspector) at(v *visit) (*discovery.Service, inspect.Place, placePage,
 		return nil, inspect.Place{}, placePage{}, err
 	}
 	view := inspect.ViewOf(s)
-	v.Crumbs = []crumb{{"Services", v.url()}, {view.Title, v.url("s", view.Name)}}
-	page := placePage{Place: s.Name.String(), Context: p.Context, Domain: p.Domain}
-	page.Service = view
+	v.Crumbs = []page.Crumb{{Name: "Services", URL: v.To()}, {Name: view.Title, URL: v.To("s", view.Name)}}
+	out := placePage{Place: s.Name.String(), Context: p.Context, Domain: p.Domain}
+	out.Service = view
 	switch {
 	case p.Context != "":
-		page.Place = p.Context + "/" + p.Domain
+		out.Place = p.Context + "/" + p.Domain
 	case p.Domain != "":
-		page.Place = p.Domain
+		out.Place = p.Domain
 	}
 	for _, o := range inspect.PlacesOf(s) {
 		if p.Context == "" || o.Context == "" {
 			continue
 		}
 		if o.Domain == p.Domain {
-			page.Siblings = append(page.Siblings, link{Name: o.Context, URL: placeURL(v, o), Current: o.Context == p.Context})
+			out.Siblings = append(out.Siblings, page.Link{Name: o.Context, URL: placeURL(v, o), Current: o.Context == p.Context})
 		}
 		if o.Context == p.Context {
-			page.Others = append(page.Others, link{Name: o.Domain, URL: placeURL(v, o), Current: o.Domain == p.Domain})
+			out.Others = append(out.Others, page.Link{Name: o.Domain, URL: placeURL(v, o), Current: o.Domain == p.Domain})
 		}
 	}
-	return s, p, page, nil
+	return s, p, out, nil
 }
 
 // methodURL is the address of a method; its name can hold anything, and so is
 // no part of the path.
-func methodURL(v *visit, p inspect.Place, method string) string {
+func methodURL(v *page.Visit, p inspect.Place, method string) string {
 	return placeURL(v, p, "method") + "?" + url.Values{"name": {method}}.Encode()
 }
 
 // domain makes the page of one place.
-func (in *inspector) domain(v *visit) (string, any, error) {
+func (in *inspector) domain(v *page.Visit) (string, any, error) {
 	_, place, base, err := in.at(v)
 	if err != nil {
 		return "", nil, err
 	}
-	v.Nav, v.Title = "services", base.Place
+	v.Nav, v.Title = "Services", base.Place
 	p := domainPage{placePage: base}
-	p.frame = v.frame
+	p.Frame = v.Frame
 	doc, err := in.opts.Inspect.Document(v.Context(), place)
 	if err != nil {
 		p.Fault, p.Hint = err.Error(), fault.Hint(err)
@@ -114,7 +112,7 @@ func (in *inspector) domain(v *visit) (string, any, error) {
 	p.Info = doc.Info
 	for i := range doc.Methods {
 		m := &doc.Methods[i]
-		if m.Name == "" {
+		if m.Name == "" || !may(v.Request, place, m.Name) {
 			continue
 		}
 		p.Methods = append(p.Methods, methodEntry{
@@ -155,11 +153,11 @@ type methodPage struct {
 	Params      []paramEntry
 	Result      string
 	ResultDoc   string
-	ResultJSON  []token
+	ResultJSON  []page.Token
 	Errors      []openrpc.Error
 	Examples    []exampleEntry
 	Action      string
-	Ways        []link // the params as JSON, or in a form
+	Ways        []page.Link // the params as JSON, or in a form
 	Form        bool
 	Fields      []formField
 	Input       string // what stands in the form
@@ -186,7 +184,7 @@ type paramEntry struct {
 	Name, Type, Doc string
 	Required        bool
 	Deprecated      bool
-	Schema          []token
+	Schema          []page.Token
 }
 
 type exampleEntry struct {
@@ -198,15 +196,15 @@ type exampleEntry struct {
 type answer struct {
 	OK      bool
 	Took    string
-	Result  []token
+	Result  []page.Token
 	Code    int // of a JSON-RPC error; 0 where there was no answer
 	Message string
 	Hint    string
-	Data    []token
+	Data    []page.Token
 }
 
 // method makes the page of a method.
-func (in *inspector) method(v *visit) (string, any, error) {
+func (in *inspector) method(v *page.Visit) (string, any, error) {
 	p, place, doc, m, err := in.methodPage(v)
 	if err != nil {
 		return "", nil, err
@@ -265,8 +263,8 @@ func typedOf(inputs []inspect.Input, params json.Value) []string {
 }
 
 // call makes the page of a method with the answer to a call.
-func (in *inspector) call(v *visit) (string, any, error) {
-	v.Body = http.MaxBytesReader(nil, v.Body, maxParams)
+func (in *inspector) call(v *page.Visit) (string, any, error) {
+	v.Body = http.MaxBytesReader(nil, v.Body, page.MaxForm)
 	if err := v.ParseForm(); err != nil {
 		return "", nil, fault.Errorf(fault.TooLarge, "the form: %w", err)
 	}
@@ -304,18 +302,18 @@ func (in *inspector) call(v *visit) (string, any, error) {
 func answerOf(result json.Value, err error, took time.Duration) *answer {
 	a := &answer{OK: err == nil, Took: took.Round(10 * time.Microsecond).String()}
 	if err == nil {
-		a.Result = tokens(result)
+		a.Result = page.Tokens(result)
 		return a
 	}
 	a.Message, a.Hint = err.Error(), fault.Hint(err)
 	if e, ok := errors.AsType[*jsonrpc.Error](err); ok {
-		a.Code, a.Message, a.Data = e.Code, e.Message, tokens(e.Data)
+		a.Code, a.Message, a.Data = e.Code, e.Message, page.Tokens(e.Data)
 	}
 	return a
 }
 
 // methodPage fills what the page of a method has before and after a call.
-func (in *inspector) methodPage(v *visit) (methodPage, inspect.Place, *openrpc.Document, *openrpc.Method, error) {
+func (in *inspector) methodPage(v *page.Visit) (methodPage, inspect.Place, *openrpc.Document, *openrpc.Method, error) {
 	fail := func(err error) (methodPage, inspect.Place, *openrpc.Document, *openrpc.Method, error) {
 		return methodPage{}, inspect.Place{}, nil, nil, err
 	}
@@ -334,22 +332,22 @@ func (in *inspector) methodPage(v *visit) (methodPage, inspect.Place, *openrpc.D
 			m = &doc.Methods[i]
 		}
 	}
-	if m == nil || name == "" {
+	if m == nil || name == "" || !may(v.Request, place, name) {
 		return fail(fault.Errorf(fault.NotFound, "%s has no method %q", base.Place, name))
 	}
-	v.Nav, v.Title = "services", m.Name
-	v.Crumbs = append(v.Crumbs, crumb{base.Place, placeURL(v, place)})
+	v.Nav, v.Title = "Services", m.Name
+	v.Crumbs = append(v.Crumbs, page.Crumb{Name: base.Place, URL: placeURL(v, place)})
 	p := methodPage{
 		placePage: base, Method: m.Name, Summary: m.Summary, Description: m.Description, Badges: badgesOf(m),
 		Result: resultWords(doc, m), Errors: m.Errors, Action: methodURL(v, place, m.Name),
 	}
-	p.frame = v.frame
+	p.Frame = v.Frame
 	for i := range p.Siblings {
 		p.Siblings[i].URL += "/method?" + url.Values{"name": {m.Name}}.Encode()
 	}
 	if m.Result != nil {
 		r := inspect.Descriptor(doc, *m.Result)
-		p.ResultDoc, p.ResultJSON = r.Description, tokens(r.Schema)
+		p.ResultDoc, p.ResultJSON = r.Description, page.Tokens(r.Schema)
 	}
 	for _, c := range m.Params {
 		c = inspect.Descriptor(doc, c)
@@ -358,13 +356,13 @@ func (in *inspector) methodPage(v *visit) (methodPage, inspect.Place, *openrpc.D
 			text = c.Summary
 		}
 		words := inspect.TypeWords(doc, c.Schema)
-		p.Params = append(p.Params, paramEntry{c.Name, words, text, c.Required, c.Deprecated, tokens(c.Schema)})
+		p.Params = append(p.Params, paramEntry{c.Name, words, text, c.Required, c.Deprecated, page.Tokens(c.Schema)})
 		p.inputs = append(p.inputs, inspect.InputOf(c.Name, c.Required, text, words, inspect.ShapeOf(doc, c.Schema)))
 	}
 	p.base = outside(v.Request)
 	p.Form = v.URL.Query().Get("as") == "form" && len(p.inputs) > 0
 	if len(p.inputs) > 0 {
-		p.Ways = []link{{Name: "JSON", URL: p.Action, Current: !p.Form}, {Name: "Form", URL: p.Action + "&as=form", Current: p.Form}}
+		p.Ways = []page.Link{{Name: "JSON", URL: p.Action, Current: !p.Form}, {Name: "Form", URL: p.Action + "&as=form", Current: p.Form}}
 	}
 	as := ""
 	if p.Form {
@@ -389,68 +387,4 @@ func outside(r *http.Request) string {
 		return "http://127.0.0.1:9998"
 	}
 	return proto + "://" + host
-}
-
-// token is a piece of JSON with the class it is shown in.
-type token struct{ Class, Text string }
-
-// Bounds of what is coloured and shown of one JSON value.
-const (
-	colourUpTo = 64 << 10
-	showUpTo   = 1 << 20
-)
-
-// tokens returns JSON as it is shown: indented and coloured, as far as it is
-// not too large for that.
-func tokens(v json.Value) []token {
-	if len(v) == 0 {
-		return nil
-	}
-	text := append(json.Value(nil), v...)
-	if len(text) <= showUpTo && text.Indent(json.Indent()) != nil {
-		return []token{{"", string(v)}}
-	}
-	if len(text) > showUpTo {
-		return []token{{"", strings.ToValidUTF8(string(text[:showUpTo]), "") + "\n… " + strconv.Itoa(len(text)-showUpTo) + " bytes more"}}
-	}
-	if len(text) > colourUpTo {
-		return []token{{"", string(text)}}
-	}
-	var out []token
-	for s := string(text); s != ""; {
-		n, class := lex(s)
-		out = append(out, token{class, s[:n]})
-		s = s[n:]
-	}
-	return out
-}
-
-// lex returns the length and class of the first piece of valid JSON text.
-func lex(s string) (n int, class string) {
-	switch c := s[0]; {
-	case c == '"':
-		for n = 1; n < len(s) && s[n] != '"'; n++ {
-			if s[n] == '\\' {
-				n++
-			}
-		}
-		n = min(n+1, len(s))
-		if n < len(s) && s[n] == ':' {
-			return n, "k"
-		}
-		return n, "s"
-	case c == '-' || c >= '0' && c <= '9':
-		for n = 1; n < len(s) && strings.IndexByte("0123456789+-.eE", s[n]) >= 0; n++ {
-			continue
-		}
-		return n, "n"
-	case c == 't' || c == 'n':
-		return min(4, len(s)), "w"
-	case c == 'f':
-		return min(5, len(s)), "w"
-	}
-	for n = 1; n < len(s) && strings.IndexByte("\"-0123456789tfn", s[n]) < 0; n++ {
-		continue
-	}
-	return n, ""
 }

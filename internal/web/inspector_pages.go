@@ -9,25 +9,19 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 )
 
 // Bounds of what one page shows and waits for.
 const (
 	treeUpTo   = 60 // services whose contexts and domains the list shows
 	hitsUpTo   = 200
-	patience   = 2 * time.Second
 	callAtMost = 60 * time.Second
 )
 
-// faultPage says why there is no page.
-type faultPage struct {
-	frame
-	Message, Hint, Kind string
-}
-
 // listPage is the list of all services.
 type listPage struct {
-	frame
+	page.Frame
 	Services []listEntry
 	Total    int
 	Strays   []discovery.Stray
@@ -43,31 +37,26 @@ type listEntry struct {
 
 type contextEntry struct {
 	Name    string
-	Domains []link
-}
-
-type link struct {
-	Name, URL string
-	Word      string // health, or ""
-	Current   bool
+	Domains []page.Link
 }
 
 // list makes the list of services.
-func (in *inspector) list(v *visit) (string, any, error) {
-	v.Nav, v.Title, v.Query = "services", "Services", v.FormValue("q")
-	p := listPage{frame: v.frame, Waiting: v.tree == nil}
-	if v.tree == nil {
+func (in *inspector) list(v *page.Visit) (string, any, error) {
+	v.Nav, v.Title, v.Query = "Services", "Services", v.FormValue("q")
+	tree := in.tree()
+	p := listPage{Frame: v.Frame, Waiting: tree == nil}
+	if tree == nil {
 		return "list", p, nil
 	}
-	p.Strays = v.tree.Strays
-	p.Total = len(v.tree.Services)
+	p.Strays = tree.Strays
+	p.Total = len(tree.Services)
 	words := strings.Fields(strings.ToLower(v.Query))
-	for _, s := range v.tree.Services {
+	for _, s := range tree.Services {
 		view := inspect.ViewOf(s)
-		if !holds(strings.ToLower(view.Name+" "+view.Title+" "+view.Description+" "+view.Layout), words) {
+		if !page.Holds(strings.ToLower(view.Name+" "+view.Title+" "+view.Description+" "+view.Layout), words) {
 			continue
 		}
-		e := listEntry{View: view, URL: v.url("s", view.Name), Counts: counts(len(s.Contexts), len(view.Domains))}
+		e := listEntry{View: view, URL: v.To("s", view.Name), Counts: counts(len(s.Contexts), len(view.Domains))}
 		if p.Total <= treeUpTo {
 			e.Contexts = contextEntries(v, s, nil)
 		}
@@ -76,36 +65,20 @@ func (in *inspector) list(v *visit) (string, any, error) {
 	return "list", p, nil
 }
 
-func holds(text string, words []string) bool {
-	for _, w := range words {
-		if !strings.Contains(text, w) {
-			return false
-		}
-	}
-	return true
-}
-
 func counts(contexts, domains int) string {
 	if contexts == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s × %s", plural(contexts, "context"), plural(domains, "domain"))
+	return fmt.Sprintf("%s × %s", page.Plural(contexts, "context"), page.Plural(domains, "domain"))
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func contextEntries(v *visit, s *discovery.Service, health map[string]string) []contextEntry {
+func contextEntries(v *page.Visit, s *discovery.Service, health map[string]string) []contextEntry {
 	var out []contextEntry
 	for _, c := range inspect.RootFirst(s) {
 		e := contextEntry{Name: c.Name.String()}
 		for _, d := range c.Domains {
-			e.Domains = append(e.Domains, link{
-				Name: d.Name.String(), URL: v.url("s", s.Name.String(), e.Name, d.Name.String()),
+			e.Domains = append(e.Domains, page.Link{
+				Name: d.Name.String(), URL: v.To("s", s.Name.String(), e.Name, d.Name.String()),
 				Word: health[e.Name+"/"+d.Name.String()],
 			})
 		}
@@ -116,68 +89,70 @@ func contextEntries(v *visit, s *discovery.Service, health map[string]string) []
 
 // servicePage is what every page of a service has.
 type servicePage struct {
-	frame
+	page.Frame
 	Service inspect.View
 	Tab     string
-	Tabs    []tab
+	Tabs    []page.Tab
 	Health  Health
 }
-
-type tab struct{ Name, Label, URL string }
 
 // overviewPage is the first page of a service.
 type overviewPage struct {
 	servicePage
 	Domains  []matrixRow
-	Columns  []string // contexts
-	Own      []link   // the places without a context
+	Columns  []string    // contexts
+	Own      []page.Link // the places without a context
 	Contexts []contextEntry
 	SpecURL  string
+	Used     *used // nil where hero_proc does not know the service
 }
 
 // matrixRow is a domain with its cells, one for each column.
 type matrixRow struct {
 	inspect.DomainView
-	Cells []link // without URL where the context lacks the domain
+	Cells []page.Link // without URL where the context lacks the domain
 }
 
 // serviceFrame fills what every page of a service has.
-func (in *inspector) serviceFrame(v *visit, s *discovery.Service, tabName string) servicePage {
+func (in *inspector) serviceFrame(v *page.Visit, s *discovery.Service, tabName string) servicePage {
 	view := inspect.ViewOf(s)
-	v.Nav, v.Title = "services", view.Title
-	v.Crumbs = append(v.Crumbs, crumb{"Services", v.url()})
-	p := servicePage{frame: v.frame, Service: view, Tab: tabName, Tabs: []tab{
-		{"overview", "Overview", v.url("s", view.Name)},
-		{"methods", "Methods", v.url("s", view.Name, "methods")},
-		{"docs", "Docs", v.url("s", view.Name, "docs")},
-		{"isolation", "Isolation", v.url("s", view.Name, "isolation")},
+	v.Nav, v.Title = "Services", view.Title
+	v.Crumbs = append(v.Crumbs, page.Crumb{Name: "Services", URL: v.To()})
+	p := servicePage{Frame: v.Frame, Service: view, Tab: tabName, Tabs: []page.Tab{
+		{Name: "overview", Label: "Overview", URL: v.To("s", view.Name)},
+		{Name: "methods", Label: "Methods", URL: v.To("s", view.Name, "methods")},
+		{Name: "docs", Label: "Docs", URL: v.To("s", view.Name, "docs")},
+		{Name: "logs", Label: "Logs", URL: v.To("s", view.Name, "logs")},
+		{Name: "events", Label: "Events", URL: v.To("s", view.Name, "events")},
+		{Name: "isolation", Label: "Isolation", URL: v.To("s", view.Name, "isolation")},
 	}}
 	if uiAt(v, view) != "" {
-		p.Tabs = append(p.Tabs, tab{"ui", "UI", v.url("s", view.Name, "ui")})
+		p.Tabs = append(p.Tabs, page.Tab{Name: "ui", Label: "UI", URL: v.To("s", view.Name, "ui")})
 	}
 	return p
 }
 
 // service makes a service's overview.
-func (in *inspector) service(v *visit) (string, any, error) {
-	s, err := v.find()
+func (in *inspector) service(v *page.Visit) (string, any, error) {
+	s, err := in.find(v.Request)
 	if err != nil {
 		return "", nil, err
 	}
-	p := overviewPage{servicePage: in.serviceFrame(v, s, "overview"), SpecURL: v.url("api", s.Name.String(), "openrpc.json")}
+	p := overviewPage{servicePage: in.serviceFrame(v, s, "overview"), SpecURL: v.To("api", s.Name.String(), "openrpc.json")}
 	if in.opts.Health != nil {
-		ctx, cancel := context.WithTimeout(v.Context(), patience)
+		ctx, cancel := context.WithTimeout(v.Context(), page.Patience)
 		defer cancel()
 		p.Health = in.opts.Health(ctx, s)
 	}
+	p.Used = usedBy(v, p.Service.Name)
 	p.Columns = p.Service.Contexts
 	p.Contexts = contextEntries(v, s, p.Health.Domains)
 	for _, d := range p.Service.Domains {
-		row := matrixRow{DomainView: d, Cells: make([]link, len(p.Columns))}
+		row := matrixRow{DomainView: d, Cells: make([]page.Link, len(p.Columns))}
 		for i, c := range p.Columns {
 			for _, has := range d.Contexts {
 				if has == c {
-					row.Cells[i] = link{Name: c, URL: v.url("s", p.Service.Name, c, d.Name), Word: p.Health.Domains[c+"/"+d.Name]}
+					row.Cells[i] = page.Link{Name: c, URL: v.To("s", p.Service.Name, c, d.Name), Word: p.Health.Domains[c+"/"+d.Name]}
 				}
 			}
 		}
@@ -185,7 +160,7 @@ func (in *inspector) service(v *visit) (string, any, error) {
 	}
 	for _, place := range inspect.PlacesOf(s) {
 		if place.Context == "" {
-			l := link{Name: "Service methods", URL: placeURL(v, place)}
+			l := page.Link{Name: "Service methods", URL: placeURL(v, place)}
 			if place.Domain != "" {
 				l.Name = place.Domain
 			} else {
@@ -197,7 +172,7 @@ func (in *inspector) service(v *visit) (string, any, error) {
 	return "service", p, nil
 }
 
-func placeURL(v *visit, p inspect.Place, more ...string) string {
+func placeURL(v *page.Visit, p inspect.Place, more ...string) string {
 	c, d := p.Context, p.Domain
 	if c == "" {
 		c = "-"
@@ -205,12 +180,12 @@ func placeURL(v *visit, p inspect.Place, more ...string) string {
 	if d == "" {
 		d = "-"
 	}
-	return v.url(append([]string{"s", p.Service.String(), c, d}, more...)...)
+	return v.To(append([]string{"s", p.Service.String(), c, d}, more...)...)
 }
 
 // tab makes one of the other pages of a service.
-func (in *inspector) tab(v *visit) (string, any, error) {
-	s, err := v.find()
+func (in *inspector) tab(v *page.Visit) (string, any, error) {
+	s, err := in.find(v.Request)
 	if err != nil {
 		return "", nil, err
 	}
@@ -219,6 +194,10 @@ func (in *inspector) tab(v *visit) (string, any, error) {
 		return in.serviceMethods(v, s)
 	case "docs":
 		return in.docs(v, s)
+	case "logs":
+		return in.logs(v, s)
+	case "events":
+		return in.history(v, s)
 	case "isolation":
 		return in.isolation(v, s)
 	case "ui":
@@ -244,27 +223,31 @@ type hit struct {
 }
 
 // methods searches all services.
-func (in *inspector) methods(v *visit) (string, any, error) {
-	v.Nav, v.Title, v.Query = "methods", "Methods", v.FormValue("q")
-	p := methodsPage{servicePage: servicePage{frame: v.frame}, Action: v.url("methods")}
+func (in *inspector) methods(v *page.Visit) (string, any, error) {
+	v.Nav, v.Title, v.Query = "Methods", "Methods", v.FormValue("q")
+	p := methodsPage{servicePage: servicePage{Frame: v.Frame}, Action: v.To("methods")}
 	in.search(v, &p, nil)
 	return "methods", p, nil
 }
 
 // serviceMethods searches one service.
-func (in *inspector) serviceMethods(v *visit, s *discovery.Service) (string, any, error) {
+func (in *inspector) serviceMethods(v *page.Visit, s *discovery.Service) (string, any, error) {
 	v.Query = v.FormValue("q")
-	p := methodsPage{servicePage: in.serviceFrame(v, s, "methods"), Action: v.url("s", s.Name.String(), "methods")}
+	p := methodsPage{servicePage: in.serviceFrame(v, s, "methods"), Action: v.To("s", s.Name.String(), "methods")}
 	in.search(v, &p, s)
 	return "methods", p, nil
 }
 
-func (in *inspector) search(v *visit, p *methodsPage, only *discovery.Service) {
-	ctx, cancel := context.WithTimeout(v.Context(), patience)
+func (in *inspector) search(v *page.Visit, p *methodsPage, only *discovery.Service) {
+	ctx, cancel := context.WithTimeout(v.Context(), page.Patience)
 	defer cancel()
-	found := in.opts.Inspect.Search(ctx, v.tree, only, v.Query, hitsUpTo)
+	found := in.opts.Inspect.Search(ctx, in.tree(), only, v.Query, hitsUpTo)
 	p.Total, p.Silent = found.Total, found.Silent
 	for _, h := range found.Hits {
+		if !may(v.Request, h.Place, h.Method) {
+			p.Total--
+			continue
+		}
 		where := h.Domain
 		if where == "" {
 			where = h.Service

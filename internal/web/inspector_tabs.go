@@ -7,6 +7,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect/client"
+	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 )
 
 // docsPage is a service's manual.
@@ -15,14 +16,14 @@ type docsPage struct {
 	Manual      inspect.Manual
 	MarkdownURL string
 	SpecURL     string
-	Clients     []link
+	Clients     []page.Link
 	Trouble     string
 }
 
 // docs makes a service's manual out of its composite.
-func (in *inspector) docs(v *visit, s *discovery.Service) (string, any, error) {
+func (in *inspector) docs(v *page.Visit, s *discovery.Service) (string, any, error) {
 	p := docsPage{servicePage: in.serviceFrame(v, s, "docs"),
-		MarkdownURL: v.url("api", s.Name.String(), "manual.md"), SpecURL: v.url("api", s.Name.String(), "openrpc.json")}
+		MarkdownURL: v.To("api", s.Name.String(), "manual.md"), SpecURL: v.To("api", s.Name.String(), "openrpc.json")}
 	doc, err := in.opts.Inspect.Composite(v.Context(), s)
 	if err != nil {
 		p.Trouble = err.Error()
@@ -30,7 +31,7 @@ func (in *inspector) docs(v *visit, s *discovery.Service) (string, any, error) {
 	}
 	p.Manual = inspect.ManualOf(doc)
 	for _, language := range client.Languages() {
-		p.Clients = append(p.Clients, link{Name: language, URL: v.url("api", s.Name.String(), "client", language)})
+		p.Clients = append(p.Clients, page.Link{Name: language, URL: v.To("api", s.Name.String(), "client", language)})
 	}
 	return "docs", p, nil
 }
@@ -50,7 +51,7 @@ type isolationGroup struct {
 type isolationRow struct{ What, Socket, Data, Route string }
 
 // isolation makes the page of what belongs to which context.
-func (in *inspector) isolation(v *visit, s *discovery.Service) (string, any, error) {
+func (in *inspector) isolation(v *page.Visit, s *discovery.Service) (string, any, error) {
 	p := isolationPage{servicePage: in.serviceFrame(v, s, "isolation")}
 	places := in.opts.Places
 	absolute := func(sock *discovery.Socket) string {
@@ -104,7 +105,7 @@ type uiPage struct {
 
 // uiAt returns where hero_proxy serves the service's UI, or "" where the
 // inspector does not stand behind it or there is no UI.
-func uiAt(v *visit, view inspect.View) string {
+func uiAt(v *page.Visit, view inspect.View) string {
 	root, ok := strings.CutSuffix(v.Base, "hero_inspector/")
 	if !ok || view.UI == "" {
 		return ""
@@ -112,7 +113,7 @@ func uiAt(v *visit, view inspect.View) string {
 	return root + view.Name + "/"
 }
 
-func (in *inspector) ui(v *visit, s *discovery.Service) (string, any, error) {
+func (in *inspector) ui(v *page.Visit, s *discovery.Service) (string, any, error) {
 	p := uiPage{servicePage: in.serviceFrame(v, s, "ui"), URL: uiAt(v, inspect.ViewOf(s))}
 	if p.URL == "" {
 		return "", nil, fault.WithHint(fault.Errorf(fault.NotFound, "the UI of %s is not reachable from here", s.Name), "open the inspector through hero_proxy")

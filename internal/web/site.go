@@ -6,6 +6,7 @@ import (
 	"html/template"
 
 	"forge.ourworld.tf/lhumina_code/hero/internal/inspect"
+	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 )
 
 // NamedManual is a manual with the name that its files get.
@@ -41,17 +42,15 @@ func SiteHTML(manuals []NamedManual) ([]byte, error) {
 }
 
 func fileHTML(name string, p filePage) ([]byte, error) {
-	r, err := newRenderer("inspector")
+	t, err := template.ParseFS(files, "inspector/docs.html")
 	if err != nil {
 		return nil, err
 	}
-	style, err := files.ReadFile("shared/style.css")
-	if err != nil {
+	if p.Style, err = page.Style(); err != nil {
 		return nil, err
 	}
-	p.Style = template.CSS(style) // our own text, not a stranger's
 	var out bytes.Buffer
-	if err := r.pages["docs"].ExecuteTemplate(&out, name, p); err != nil {
+	if err := t.ExecuteTemplate(&out, name, p); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil

@@ -42,12 +42,15 @@ function replace(page) {
     if (!fresh || fresh.innerHTML === old.innerHTML) {
       continue;
     }
-    const at = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const focus = old.contains(document.activeElement) ? document.activeElement : null;
+    const at = focus?.getAttribute("href") ?? null;
     const open = [...old.querySelectorAll("details")].map((d) => d.open);
     old.replaceChildren(...fresh.childNodes);
     old.querySelectorAll("details").forEach((d, i) => { d.open = open[i] ?? d.open; });
     if (at !== null) {
       old.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus({ preventScroll: true });
+    } else if (focus?.id) {
+      document.getElementById(focus.id)?.focus({ preventScroll: true });
     }
   }
 }
@@ -104,4 +107,52 @@ for (const form of document.querySelectorAll("form[data-call]")) {
 }
 if (location.hash === "#answer") {
   document.getElementById("answer")?.focus();
+}
+
+// What a service writes, line by line, below what was there when the page came.
+const keep = 3000;
+for (const log of document.querySelectorAll("[data-stream]")) {
+  log.scrollTop = log.scrollHeight;
+  if (log.dataset.stream === "") {
+    continue;
+  }
+  let lines = null;
+  const read = () => {
+    if (document.hidden) {
+      lines?.close();
+      lines = null;
+      return;
+    }
+    if (lines) {
+      return;
+    }
+    lines = new EventSource(log.dataset.stream);
+    lines.addEventListener("line", (event) => {
+      const line = JSON.parse(event.data);
+      const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+      const row = document.createElement("div");
+      row.className = line.stream;
+      const time = document.createElement("time");
+      time.textContent = line.time;
+      row.append(time, " ", line.unit ? line.unit + " " : "", line.text);
+      log.append(row);
+      while (log.childElementCount > keep) {
+        log.firstElementChild.remove();
+      }
+      if (atEnd) {
+        log.scrollTop = log.scrollHeight;
+      }
+    });
+  };
+  document.addEventListener("visibilitychange", read);
+  addEventListener("pagehide", () => { lines?.close(); lines = null; });
+  addEventListener("pageshow", read);
+  read();
+}
+
+// Charts are drawn by uPlot, which is loaded where there is one to draw.
+const charts = document.querySelector("[data-chart]");
+if (charts) {
+  const { draw } = await import("./chart.js?v=" + root.dataset.assets);
+  draw(charts, root.dataset);
 }

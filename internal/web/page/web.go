@@ -1,9 +1,10 @@
-// Package web holds the pages of the dashboards: server-rendered templates,
-// one folder a dashboard, embedded with the few assets they share.
+// Package page is what the dashboards share: one frame, one style sheet, the
+// few scripts, how a page is answered and refused, and the parts that more than
+// one of them shows, such as a service's log and its history.
 //
 // Every page works without scripts, below any prefix, and asks nothing of
 // other machines. What a service says of itself is text here, never markup.
-package web
+package page
 
 import (
 	"bytes"
@@ -13,28 +14,33 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-//go:embed shared inspector
+//go:embed shared common
 var files embed.FS
 
-// frame is what every page has around its own content.
-type frame struct {
-	Base   string // where the dashboard stands: "/" or "/hero_inspector/"
-	Title  string
-	Assets string // version of the assets, for their addresses
-	Tree   uint64 // which tree the page shows
-	Nav    string // which entry of the navigation is the current one
-	Query  string // what the search field holds
-	Crumbs []crumb
+// Frame is what every page has around its own content.
+type Frame struct {
+	App     string // which dashboard it is: "inspector" of hero_inspector
+	Base    string // where the dashboard stands: "/" or "/hero_inspector/"
+	Title   string
+	Assets  string // version of the assets, for their addresses
+	Tree    uint64 // which state of the machine the page shows
+	Nav     string // which entry of the navigation is the current one
+	Links   []Crumb
+	Sisters []Crumb // the other dashboards, where a proxy leads to them
+	Query   string  // what the search field holds
+	Crumbs  []Crumb
 }
 
-// crumb is one step of the way to a page.
-type crumb struct{ Name, URL string }
+// Crumb is one step of the way to a page.
+type Crumb struct{ Name, URL string }
 
 // renderer executes the pages of one dashboard.
 type renderer struct {
@@ -43,22 +49,26 @@ type renderer struct {
 }
 
 // newRenderer parses the pages of a folder, each with the shared templates.
-func newRenderer(folder string) (*renderer, error) {
+func newRenderer(own fs.FS, folder string) (*renderer, error) {
 	r := &renderer{pages: map[string]*template.Template{}}
 	base, err := template.New("").ParseFS(files, "shared/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("shared templates: %w", err)
 	}
-	names, err := fs.Glob(files, folder+"/*.html")
+	names, err := fs.Glob(own, folder+"/*.html")
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
+	for _, name := range append(names, "common/fault.html") {
 		t, err := base.Clone()
 		if err != nil {
 			return nil, err
 		}
-		if t, err = t.ParseFS(files, name); err != nil {
+		from := own
+		if strings.HasPrefix(name, "common/") {
+			from = files
+		}
+		if t, err = t.ParseFS(from, name); err != nil {
 			return nil, fmt.Errorf("template %s: %w", name, err)
 		}
 		r.pages[strings.TrimSuffix(path.Base(name), ".html")] = t
@@ -68,7 +78,7 @@ func newRenderer(folder string) (*renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range assets {
+	for _, name := range append(assets, "shared/uplot/uplot.js", "shared/uplot/uplot.css") {
 		text, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -78,6 +88,12 @@ func newRenderer(folder string) (*renderer, error) {
 	r.assets = hex.EncodeToString(sum.Sum(nil))[:12]
 	return r, nil
 }
+
+// Pages returns the names of the dashboard's pages.
+func (b *Board) Pages() []string { return slices.Sorted(maps.Keys(b.render.pages)) }
+
+// Execute returns a page with a view in it.
+func (b *Board) Execute(page string, view any) ([]byte, error) { return b.render.execute(page, view) }
 
 // execute returns a page.
 func (r *renderer) execute(page string, view any) ([]byte, error) {
@@ -92,9 +108,21 @@ func (r *renderer) execute(page string, view any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// serveAsset answers with a shared style sheet or script.
-func serveAsset(w http.ResponseWriter, r *http.Request) {
+// Style returns the style sheet, for pages that are files of their own.
+func Style() (template.CSS, error) {
+	text, err := files.ReadFile("shared/style.css")
+	if err != nil {
+		return "", fmt.Errorf("style sheet: %w", err)
+	}
+	return template.CSS(text), nil // our own text, not a stranger's
+}
+
+// Asset answers with a shared style sheet or script.
+func Asset(w http.ResponseWriter, r *http.Request) {
 	name := "shared/" + r.PathValue("file")
+	if strings.HasPrefix(name, "shared/uplot.") {
+		name = "shared/uplot" + strings.TrimPrefix(name, "shared")
+	}
 	kind := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}[path.Ext(name)]
 	text, err := files.ReadFile(name)
 	if err != nil || kind == "" {
@@ -110,9 +138,9 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 
-// secure sets the headers of every answer, and refuses a POST that a page of
+// Secure sets the headers of every answer, and refuses a POST that a page of
 // another origin sent.
-func secure(next http.Handler) http.Handler {
+func Secure(next http.Handler) http.Handler {
 	var cross http.CrossOriginProtection
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
