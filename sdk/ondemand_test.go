@@ -5,18 +5,24 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/layout"
+	"forge.ourworld.tf/lhumina_code/hero/manifest"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 	"forge.ourworld.tf/lhumina_code/hero/sdk/sdktest"
 )
 
 // idleVariable makes this test's binary a service with a UI on demand.
 const idleVariable = "HERO_TEST_UI_IDLE"
+
+// brokenVariable names a file while which exists the UI does not start.
+const brokenVariable = "HERO_TEST_UI_BROKEN"
 
 // TestMain lets the test's binary be the service's: its UI role is a process
 // of its own.
@@ -34,6 +40,11 @@ func TestMain(m *testing.M) {
 // pidUI is a UI that answers with its process's id, and crashes when asked to.
 func pidUI(idle time.Duration) sdk.Part {
 	return sdk.UI{Idle: idle, Handler: func(sdk.Env) (http.Handler, error) {
+		if broken := os.Getenv(brokenVariable); broken != "" {
+			if _, err := os.Stat(broken); err == nil {
+				return nil, fmt.Errorf("there is no theme")
+			}
+		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/crash" {
 				os.Exit(7)
@@ -158,7 +169,7 @@ func TestNobodyIsLostBetweenSleepAndWake(t *testing.T) {
 		t.Skip("starts many processes")
 	}
 	_, socket := startOnDemand(t, time.Millisecond)
-	const callers, each = 8, 25
+	const callers, each = 30, 100
 	var wg sync.WaitGroup
 	for n := range callers {
 		wg.Go(func() {
@@ -183,4 +194,64 @@ func TestNobodyIsLostBetweenSleepAndWake(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Whoever looks at a UI that does not start is told so, and sees it as soon as
+// it does. The service is as well as ever.
+func TestUIThatNeverStartsSaysSo(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken")
+	if err := os.WriteFile(broken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(brokenVariable, broken)
+	ctx, socket := startOnDemand(t, time.Minute)
+	status, page := ask(t, socket, "GET", "/", nil, "")
+	for _, want := range []string{"The UI of Hero Notes does not start", "2 times in a row", "exit status", "hero_proc logs hero_notes"} {
+		if status != http.StatusServiceUnavailable || !strings.Contains(page, want) {
+			t.Errorf("%d %s; want %q in it", status, page, want)
+		}
+	}
+	if s := uiState(t, ctx); s != "unhealthy" {
+		t.Errorf("the UI is %s; want unhealthy", s)
+	}
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the UI is back", func() bool {
+		status, _ := ask(t, socket, "GET", "/", nil, "")
+		return status == http.StatusOK
+	})
+	waitState(t, ctx, "healthy")
+}
+
+// Asking how everything is wakes nobody.
+func TestHealthDoesNotWakeTheUI(t *testing.T) {
+	ctx, socket := startOnDemand(t, time.Minute)
+	service := strings.TrimSuffix(socket, "_ui.sock") + ".sock"
+	for range 20 {
+		ask(t, service, "GET", "/health", nil, "")
+		ask(t, service, "GET", manifest.Path, nil, "")
+		if s := uiState(t, ctx); s != "asleep" {
+			t.Fatalf("the UI is %s; want asleep", s)
+		}
+	}
+}
+
+func TestStaticUI(t *testing.T) {
+	places := sdktest.Home(t)
+	files := fstest.MapFS{"index.html": {Data: []byte("<h1>Notes</h1>")}, "app.wasm": {Data: []byte("\x00asm")}}
+	sdktest.Start(t, places, service(), sdk.UI{Files: files})
+	socket := places.UISocket(name(t, layout.ParseService, "hero_notes"))
+	for path, want := range map[string]string{"/": "<h1>Notes</h1>", "/app.wasm": "\x00asm", "/health": `"status":"ok"`} {
+		if status, body := ask(t, socket, "GET", path, nil, ""); status != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %q; want %q", path, status, body, want)
+		}
+	}
+	if status, _ := ask(t, socket, "GET", "/../secret", nil, ""); status == 200 {
+		t.Error("it serves what is not in the folder")
+	}
+	_, m := ask(t, places.ServiceSocket(name(t, layout.ParseService, "hero_notes")), "GET", manifest.Path, nil, "")
+	if !strings.Contains(m, `"mode":"static"`) {
+		t.Errorf("the manifest: %s", m)
+	}
 }

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"time"
@@ -20,6 +21,9 @@ type UI struct {
 	// Handler makes what answers. It is called when the UI starts. It must
 	// work at / and below the X-Forwarded-Prefix that a proxy names.
 	Handler func(Env) (http.Handler, error)
+	// Files, in the place of Handler, is a folder that is served as it is, with
+	// index.html for a folder: a WebAssembly UI, say. No code of the UI runs.
+	Files fs.FS
 	// Inline keeps the UI in the service's process. Without it, the UI is
 	// loaded into a process of its own when somebody looks, and goes when
 	// nobody does.
@@ -30,8 +34,8 @@ type UI struct {
 }
 
 func (u UI) join(p *plan) error {
-	if u.Handler == nil {
-		return fault.Errorf(fault.Internal, "the UI has no Handler")
+	if (u.Handler == nil) == (u.Files == nil) {
+		return fault.Errorf(fault.Internal, "the UI wants a Handler or Files, and one of the two alone")
 	}
 	if p.ui != nil {
 		return fault.Errorf(fault.Internal, "there are two UIs")
@@ -44,7 +48,10 @@ func (u UI) join(p *plan) error {
 }
 
 func (u *UI) mode() string {
-	if u.Inline {
+	switch {
+	case u.Files != nil:
+		return manifest.Static
+	case u.Inline:
 		return manifest.Inline
 	}
 	return manifest.OnDemand
@@ -52,9 +59,14 @@ func (u *UI) mode() string {
 
 // handler is the UI with what every UI answers: its health.
 func (p *plan) uiHandler(env Env) (http.Handler, error) {
-	h, err := p.ui.Handler(env)
-	if err != nil {
-		return nil, fmt.Errorf("make the UI: %w", err)
+	var h http.Handler
+	if p.ui.Files != nil {
+		h = http.FileServerFS(p.ui.Files)
+	} else {
+		var err error
+		if h, err = p.ui.Handler(env); err != nil {
+			return nil, fmt.Errorf("make the UI: %w", err)
+		}
 	}
 	healthy := healthReport{Status: "ok", Service: p.name.String(), Version: p.Version}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +114,7 @@ func (r *running) openUI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !r.plan.ui.Inline && len(r.env.Command) > 0 {
+	if r.plan.ui.mode() == manifest.OnDemand && len(r.env.Command) > 0 {
 		r.ui = ondemand.Start(l, ondemand.Options{Name: r.name.String(), Title: r.Title, Command: r.env.Command, Log: r.log,
 			Env: append(os.Environ(), append(r.env.Places.Env(), roleVariable+"="+roleUI)...)})
 	} else {
