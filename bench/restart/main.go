@@ -12,17 +12,15 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"forge.ourworld.tf/lhumina_code/hero/bench/demo"
 )
 
 func main() {
@@ -42,40 +40,16 @@ type options struct {
 	rate, restarts int
 	length         time.Duration
 	how            string
-	bin, addr      string
-	env            []string
+	addr           string
 }
 
 func (o *options) run() error {
-	dir, err := os.MkdirTemp("", "hero-restart")
+	d, err := demo.Start()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+"/bin/", "./cmd/...", "./examples/...")
-	build.Dir, build.Stderr = "..", os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the programs: %w", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	o.bin, o.addr = filepath.Join(dir, "bin"), l.Addr().String()
-	l.Close()
-	o.env = append(os.Environ(), "HERO_HOME="+filepath.Join(dir, "home"), "HERO_SOCKET_DIR=")
-	up := o.command("up", "--demo", "--listen", o.addr)
-	up.Stderr = os.Stderr
-	if err := up.Start(); err != nil {
-		return err
-	}
-	defer func() {
-		_ = up.Process.Signal(syscall.SIGTERM)
-		_ = up.Wait()
-	}()
-	if err := o.settle(); err != nil {
-		return err
-	}
+	defer d.Close()
+	o.addr = d.Addr
 	ctx, cancel := context.WithTimeout(context.Background(), o.length)
 	defer cancel()
 	load := load{whys: map[string]int{}}
@@ -91,7 +65,7 @@ func (o *options) run() error {
 		if o.how != "" {
 			args = append(args, o.how)
 		}
-		if out, err := o.command(args...).CombinedOutput(); err != nil {
+		if out, err := d.Command(args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("restart %d: %w: %s", n, err, out)
 		}
 		took = append(took, time.Since(began))
@@ -102,31 +76,6 @@ func (o *options) run() error {
 		return fmt.Errorf("%d requests failed", load.failed.Load())
 	}
 	return nil
-}
-
-func (o *options) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(o.bin, "hero_proc"), args...)
-	cmd.Env = o.env
-	return cmd
-}
-
-// settle waits until the demo is there.
-func (o *options) settle() error {
-	for range 300 {
-		time.Sleep(100 * time.Millisecond)
-		if out, err := o.command("history", "hero_food").Output(); err != nil || !strings.Contains(string(out), "running") {
-			continue
-		}
-		resp, err := http.Get("http://" + o.addr + "/hero_food/org_acme/delivery/health")
-		if err != nil {
-			continue
-		}
-		resp.Body.Close()
-		if resp.StatusCode == http.StatusOK {
-			return nil
-		}
-	}
-	return fmt.Errorf("the demo did not come up within 30 s")
 }
 
 // load sends requests at a steady rate, whether or not those before were
