@@ -29,6 +29,14 @@ type Call struct {
 // members of an envelope spelt exactly and without escapes, no others, and
 // methods of printable ASCII without escapes.
 func Read(body []byte) (calls []Call, batch bool, err error) {
+	if method, id, ok := quick(body); ok {
+		return []Call{{Method: string(method), ID: bytes.Clone(id)}}, false, nil
+	}
+	return readSlowly(body)
+}
+
+// readSlowly reads any body, token by token.
+func readSlowly(body []byte) (calls []Call, batch bool, err error) {
 	if tooDeep(body) {
 		return nil, false, fault.Errorf(fault.Invalid, "it nests deeper than %d", maxDepth)
 	}
