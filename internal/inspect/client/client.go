@@ -22,11 +22,15 @@ type Source struct {
 }
 
 // Languages returns the languages that Write knows.
-func Languages() []string { return []string{"go", "python", "typescript"} }
+func Languages() []string { return []string{"go", "python", "rust", "typescript"} }
 
 // Write returns a client in a language, as the text of one file.
 func Write(language string, s Source) ([]byte, error) {
-	m, err := newModel(s)
+	words := ""
+	if language == "rust" {
+		words = rustWords
+	}
+	m, err := newModel(s, words)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +41,8 @@ func Write(language string, s Source) ([]byte, error) {
 		return writeTypeScript(m), nil
 	case "python":
 		return writePython(m), nil
+	case "rust":
+		return writeRust(m), nil
 	}
 	return nil, fault.WithHint(fault.Errorf(fault.Unsupported, "no client can be written in %q", language),
 		"take one of "+strings.Join(Languages(), ", "))
@@ -44,7 +50,7 @@ func Write(language string, s Source) ([]byte, error) {
 
 // FileName returns the customary name of the file that Write returns.
 func FileName(language, service string) string {
-	return service + map[string]string{"go": ".go", "typescript": ".ts", "python": ".py"}[language]
+	return service + map[string]string{"go": ".go", "typescript": ".ts", "python": ".py", "rust": ".rs"}[language]
 }
 
 // comment writes a stranger's text as line comments.

@@ -276,6 +276,69 @@ func TestTypeScript(t *testing.T) {
 	}
 }
 
+const rustMain = `#[path = "hero_shop.rs"]
+mod hero_shop;
+use hero_shop::*;
+
+fn main() -> Result<(), Error> {
+    let at = std::env::args().nth(1).unwrap();
+    let mut c = Client { context: "org_acme".into(), ..Default::default() };
+    if at.starts_with('/') {
+        c.unix = Some(at.into());
+    } else {
+        c.base = at;
+    }
+    let item = Item { name: "x".into(), color: ItemColor::Red, prices: Some([("eur".to_string(), 5)].into()), ..Default::default() };
+    let made = c.shop().item_create(&ShopItemCreateParams { item, count: 2, note: Some("hello".into()), ..Default::default() })?;
+    println!("{} {} {} {}", made.id, made.context, made.item.color.to_json().to_string().trim_matches('"'), made.item.prices.unwrap()["eur"]);
+    println!("{}", c.sums().add(&SumsAddParams { a: 1.0, b: 0.5 })?);
+    let items = c.shop().item_list()?;
+    println!("{} {}", items.len(), items[0].name);
+    c.shop().item_clear()?;
+    if let Err(Error::Rpc { code, message, .. }) = c.shop().fail() {
+        println!("{code} {message}");
+    }
+    let odd: Json = r#"{"a":[1,-2.5,"\u00e9\ud83d\ude00\n",null,true,{}]}"#.parse()?;
+    assert_eq!(odd.to_string().parse::<Json>()?, odd);
+    for bad in ["", "[1", "{\"a\" 1}", "[1] 2", "nul", "\"\\u12\"", &"[".repeat(600)] {
+        assert!(bad.parse::<Json>().is_err(), "{bad}");
+    }
+    Ok(())
+}
+`
+
+func TestRust(t *testing.T) {
+	need(t, "rustc")
+	s, h := source(t)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	text, err := client.Write("rust", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	write(t, dir, "hero_shop.rs", text)
+	write(t, dir, "main.rs", []byte(rustMain))
+	l, err := unixsock.Listen(filepath.Join(dir, "shop.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := &http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = local.Serve(l) }()
+	defer func() { local.Close(); <-done }()
+	run(t, dir, "rustc", "--edition", "2021", "-D", "warnings", "-A", "dead_code", "main.rs")
+	for _, where := range []string{server.URL, filepath.Join(dir, "shop.sock")} {
+		if got := run(t, dir, "./main", where); got != wants {
+			t.Errorf("%s: said %q, want %q", where, got, wants)
+		}
+	}
+}
+
 // TestRealDocuments writes clients of real documents, and of one that is made
 // to break them, and has each language read them.
 func TestRealDocuments(t *testing.T) {
@@ -314,6 +377,9 @@ func TestRealDocuments(t *testing.T) {
 				run(t, dir, "go", "vet", ".")
 				if _, err := exec.LookPath("python3"); err == nil {
 					run(t, dir, "python3", "-W", "error", "-c", "import hero_x")
+				}
+				if _, err := exec.LookPath("rustc"); err == nil {
+					run(t, dir, "rustc", "--edition", "2021", "--crate-type", "lib", "--emit", "metadata", "-D", "warnings", "hero_x.rs")
 				}
 				if _, err := exec.LookPath("tsc"); err == nil {
 					run(t, dir, "tsc", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "--noEmit", "hero_x.ts")

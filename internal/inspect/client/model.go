@@ -75,13 +75,14 @@ type model struct {
 	taken map[string]bool   // names of types, in lower case: not every file system and reader tells case
 }
 
-// newModel merges the parts of a service and names their types.
-func newModel(s Source) (*model, error) {
+// newModel merges the parts of a service and names their types; words are
+// names that the language has for something else.
+func newModel(s Source, words string) (*model, error) {
 	if len(s.Parts) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "client of %s: there is no document to write it from", s.Service)
 	}
 	m := &model{service: s.Service, names: map[string]string{}, taken: map[string]bool{}}
-	for _, w := range strings.Fields("any array client error exception literal notrequired options promise record rpcerror typealias typeddict") {
+	for _, w := range strings.Fields("any array client error exception literal notrequired options promise record rpcerror typealias typeddict " + words) {
 		m.taken[w] = true // names that a client has for something else
 	}
 	if len(s.Parts) == 1 && s.Parts[0].Name == "" {
@@ -373,6 +374,11 @@ func (m *model) loops() map[string]bool {
 			}
 		}
 	}
+	return reaching(holds)
+}
+
+// reaching returns the names from which a way leads back to themselves.
+func reaching(holds map[string][]string) map[string]bool {
 	out := map[string]bool{}
 	for name := range holds {
 		seen := map[string]bool{}
