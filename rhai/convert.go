@@ -171,9 +171,15 @@ func toGo(v Value, t reflect.Type) (reflect.Value, error) {
 		return r, nil
 	case r.Kind() == reflect.Int64 && out.CanInt():
 		if out.OverflowInt(r.Int()) {
-			return out, fmt.Errorf("number %d is too large for the function", r.Int())
+			return out, fmt.Errorf("number %d does not fit the function", r.Int())
 		}
 		out.SetInt(r.Int())
+		return out, nil
+	case r.Kind() == reflect.Int64 && out.CanUint():
+		if r.Int() < 0 || out.OverflowUint(uint64(r.Int())) {
+			return out, fmt.Errorf("number %d does not fit the function", r.Int())
+		}
+		out.SetUint(uint64(r.Int()))
 		return out, nil
 	case v.Kind() == value.Array && t.Kind() == reflect.Slice:
 		return sliceToGo(v, t)

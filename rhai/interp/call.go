@@ -18,7 +18,10 @@ func (m *vm) pick(name string, self *value.Value, args []value.Value) *native.De
 
 // runNative runs a registered function.
 func (m *vm) runNative(d *native.Def, self *value.Value, args []value.Value, pos syntax.Pos) value.Value {
+	outer := m.at
+	m.at = pos
 	v, err := d.Fn(m, self, args)
+	m.at = outer
 	if err != nil {
 		m.throw(err, pos)
 	}

@@ -83,7 +83,7 @@ func (m *vm) special(name string, this *value.Value, args []value.Value) (value.
 
 // Call calls a function pointer for a native function.
 func (m *vm) Call(f *value.Func, this *value.Value, at int, args []value.Value, extra ...value.Value) value.Value {
-	pos := m.top.pos
+	pos := m.at
 	n, c := len(args), len(f.Curry)
 	moved := func(more ...value.Value) []value.Value {
 		out := append(append(make([]value.Value, 0, n+len(more)+1), args...), more...)

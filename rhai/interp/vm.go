@@ -93,7 +93,8 @@ type frame struct {
 type vm struct {
 	cfg      *Config
 	ctx      context.Context
-	top      *frame // the innermost call under way
+	top      *frame     // the innermost call under way
+	at       syntax.Pos // of the native function that runs
 	ops      int64
 	check    int64 // the number of operations at which to look at limits again
 	maxOps   int64

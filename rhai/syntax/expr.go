@@ -9,8 +9,11 @@ func (p *parser) expr() Expr {
 }
 
 // binary parses the operators that bind at least as tightly as level after
-// their left operand.
+// their left operand. Each counts as one level of nesting, as in Rhai: the tree
+// of a chain grows to the left.
 func (p *parser) binary(x Expr, level int) Expr {
+	depth := p.view.depth
+	defer func() { p.view.depth = depth }()
 	for {
 		op := *p.peek()
 		if p.noPipe && op.is("|") {
@@ -24,6 +27,9 @@ func (p *parser) binary(x Expr, level int) Expr {
 			return x
 		}
 		p.next()
+		if p.deeper(op.pos); p.view.depth == p.view.maxDepth {
+			fail(op.pos, "ExprTooDeep", "Expression exceeds maximum complexity") // the operand is a level more
+		}
 		y := p.operand(op)
 		for {
 			next := p.peek().precedence()
