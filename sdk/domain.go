@@ -37,7 +37,7 @@ type Domain[T any] struct {
 	// Methods are the RPC methods, made by Call and Objects.
 	Methods []Method[T]
 	// Stream answers GET /stream on the domain's socket with server-sent
-	// events (made by [Streamer]); nil where the domain has none.
+	// events; nil where the domain has none.
 	Stream func(T) http.Handler
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
@@ -11,35 +12,22 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
 
-// daemon is the hero_proc that runs, as this command talks to it: over the
-// same sockets as anyone.
-type daemon struct {
-	supervisor, logs *sdk.Client
-}
-
-func dial(ctx context.Context, env cli.Env) (daemon, error) {
-	places, err := env.Places()
-	if err != nil {
-		return daemon{}, err
-	}
-	ctx = sdk.WithPlaces(ctx, places)
-	var d daemon
-	if d.supervisor, err = sdk.Dial(ctx, procd.Service, "root", procd.Supervisor); err != nil {
-		return d, err
-	}
-	d.logs, err = sdk.Dial(ctx, procd.Service, "root", procd.Logs)
-	return d, err
-}
-
-// call calls a method of the supervisor and says what to do where there is
-// none.
+// call calls a method of the hero_proc that runs, over the same sockets as
+// anyone, and says what to do where there is none. The method's first word is
+// its domain.
 func call[R any](ctx context.Context, env cli.Env, method string, params any) (R, error) {
 	var zero R
-	d, err := dial(ctx, env)
+	places, err := env.Places()
 	if err != nil {
 		return zero, err
 	}
-	r, err := sdk.Invoke[R](ctx, d.supervisor, method, params)
+	domain, _, _ := strings.Cut(method, ".")
+	c, err := sdk.Dial(sdk.WithPlaces(ctx, places), procd.Service, "root", domain)
+	if err != nil {
+		return zero, err
+	}
+	defer c.Close()
+	r, err := sdk.Invoke[R](ctx, c, method, params)
 	return r, absent(err)
 }
 
@@ -56,4 +44,52 @@ func absent(err error) error {
 		return fault.WithHint(fault.Errorf(fault.Unavailable, "hero_proc is not running"), "start it: hero_proc up")
 	}
 	return err
+}
+
+// services completes the names of services that are not named yet.
+func services(ctx context.Context, env cli.Env, args []string) []string {
+	all, err := call[[]procd.ServiceStatus](ctx, env, "supervisor.list", procd.ListParams{})
+	if err != nil {
+		return nil // a shell completes nothing then
+	}
+	var out []string
+	for _, s := range all {
+		named := false
+		for _, a := range args {
+			named = named || a == s.Name
+		}
+		if !named {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// oneService is services for a command that takes one.
+func oneService(ctx context.Context, env cli.Env, args []string) []string {
+	if len(args) > 0 {
+		return nil
+	}
+	return services(ctx, env, args)
+}
+
+// contextAndDomain completes NAME CONTEXT DOMAIN.
+func contextAndDomain(ctx context.Context, env cli.Env, args []string) []string {
+	if len(args) == 0 {
+		return services(ctx, env, args)
+	}
+	all, err := call[[]procd.ContextInfo](ctx, env, "supervisor.contexts", procd.NameParams{Name: args[0]})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, c := range all {
+		switch {
+		case len(args) == 1:
+			out = append(out, c.Name)
+		case len(args) == 2 && c.Name == args[1]:
+			out = append(out, c.Domains...)
+		}
+	}
+	return out
 }

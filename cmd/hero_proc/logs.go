@@ -4,107 +4,136 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
 	"forge.ourworld.tf/lhumina_code/hero/internal/procd"
-	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
 
 func logsCommand() cli.Command {
-	var follow, asJSON bool
+	var follow, asJSON, raw bool
 	var since time.Duration
 	var p procd.LogParams
 	return cli.Command{
-		Name: "logs", Args: "NAME [-f] [-n 100] [--since 10m] [--grep TEXT] [--json]", Help: "show what a service writes",
-		Min: 1, Max: 1,
+		Name: "logs", Args: "NAME… [-f] [-n 100] [--since 10m] [--grep TEXT] [--json] [--raw]", Help: "show what services write",
+		Min: 1, Max: -1, Complete: services,
+		Long: "The lines of several services are shown together, in the order of their times. A line that is a JSON object is shown as its time-independent parts: the level, the message, and the rest as `key=value`; `--raw` shows it as it is. `--json` prints one JSON object a line: `unit`, `time`, `stream`, `text`.",
 		Flags: func(f *flag.FlagSet) {
-			jsonFlag(f, &asJSON)
+			f.BoolVar(&asJSON, "json", false, "print a JSON object a line, for programs")
+			f.BoolVar(&raw, "raw", false, "show lines as they are, JSON too")
 			f.BoolVar(&follow, "f", false, "go on with what comes, until Ctrl-C")
-			f.IntVar(&p.Tail, "n", 100, "the last so many lines")
+			f.IntVar(&p.Tail, "n", 100, "the last so `many` lines of each service")
 			f.DurationVar(&since, "since", 0, "only lines at most so old, such as 10m")
 			f.StringVar(&p.Grep, "grep", "", "only lines that hold this `text`")
 		},
 		Run: func(ctx context.Context, c cli.Call) error {
-			s, err := call[procd.ServiceStatus](ctx, c.Env, "supervisor.status", procd.NameParams{Name: c.Args[0]})
-			if err != nil {
-				return err
-			}
-			d, err := dial(ctx, c.Env)
-			if err != nil {
-				return err
-			}
-			p.Name = c.Args[0]
 			if since > 0 {
 				p.Since = time.Now().Add(-since)
 			}
-			pr := &printer{env: c.Env, json: asJSON, several: len(s.Processes) > 1}
-			lines, err := sdk.Invoke[[]procd.LogLine](ctx, d.logs, "logs.read", p)
-			if err != nil {
-				return absent(err)
+			pr := &printer{env: c.Env, paint: c.Paint(), json: asJSON, raw: raw}
+			began := time.Now()
+			var lines []procd.LogLine
+			for _, name := range c.Args {
+				s, err := call[procd.ServiceStatus](ctx, c.Env, "supervisor.status", procd.NameParams{Name: name})
+				if err != nil {
+					return err
+				}
+				for _, process := range s.Processes {
+					if !slices.Contains(pr.units, process.Name) {
+						pr.units = append(pr.units, process.Name)
+					}
+				}
+				p.Name = name
+				some, err := call[[]procd.LogLine](ctx, c.Env, "logs.read", p)
+				if err != nil {
+					return err
+				}
+				lines = append(lines, some...)
 			}
+			slices.SortStableFunc(lines, func(x, y procd.LogLine) int { return x.Time.Compare(y.Time) })
 			if err := pr.print(lines); err != nil || !follow {
 				return err
 			}
-			return pr.follow(ctx, d, p, s, lines)
+			return pr.follow(ctx, p, began, lines)
 		},
 	}
 }
 
 // printer writes lines as they come, from several registrations at once.
 type printer struct {
-	env           cli.Env
-	json, several bool
-	mu            sync.Mutex // held while lines are written
+	env       cli.Env
+	paint     cli.Paint
+	json, raw bool
+	units     []string   // whose lines they are
+	mu        sync.Mutex // held while lines are written
 }
 
 func (p *printer) print(lines []procd.LogLine) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	width := 0
+	for _, u := range p.units {
+		width = max(width, len(u))
+	}
+	clean := p.env.Terminal(p.env.Stdout)
+	var b strings.Builder
 	for _, l := range lines {
-		var err error
-		switch {
-		case p.json:
-			err = p.env.JSON(l)
-		case p.several:
-			_, err = fmt.Fprintf(p.env.Stdout, "%s %s| %s\n", l.Time.Local().Format(time.DateTime), l.Unit, l.Text)
-		default:
-			_, err = fmt.Fprintf(p.env.Stdout, "%s %s\n", l.Time.Local().Format(time.DateTime), l.Text)
+		if p.json {
+			text, err := json.Marshal(l, json.Deterministic())
+			if err != nil {
+				return fmt.Errorf("write the log: %w", err)
+			}
+			b.Write(append(text, '\n'))
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("write the log: %w", err)
+		b.WriteString(p.paint.Dim(l.Time.Local().Format(time.DateTime)) + " ")
+		if len(p.units) > 1 {
+			b.WriteString(p.paint.Nth(slices.Index(p.units, l.Unit), fmt.Sprintf("%-*s |", width, l.Unit)) + " ")
 		}
+		text := l.Text
+		if !p.raw {
+			text = p.paint.Line(text)
+		}
+		if clean {
+			text = cli.Clean(text)
+		}
+		b.WriteString(text + "\n")
+	}
+	if _, err := fmt.Fprint(p.env.Stdout, b.String()); err != nil {
+		return fmt.Errorf("write the log: %w", err)
 	}
 	return nil
 }
 
 // follow prints what each registration writes after the lines that were shown.
-func (p *printer) follow(ctx context.Context, d daemon, params procd.LogParams, s procd.ServiceStatus, shown []procd.LogLine) error {
+func (p *printer) follow(ctx context.Context, params procd.LogParams, began time.Time, shown []procd.LogLine) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	began := time.Now()
 	var wg sync.WaitGroup
-	for _, process := range s.Processes {
+	for _, name := range p.units {
 		q := params
-		q.Name, q.Tail, q.Wait = process.Name, 0, 30
+		q.Name, q.Tail, q.Wait = name, 0, 30
 		q.Since, q.Skip = began, 0
 		var mine []procd.LogLine
 		for _, l := range shown {
-			if l.Unit == process.Name {
+			if l.Unit == name {
 				mine = append(mine, l)
 			}
 		}
 		after(&q, mine)
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				lines, err := sdk.Invoke[[]procd.LogLine](ctx, d.logs, "logs.read", q)
+				lines, err := call[[]procd.LogLine](ctx, p.env, "logs.read", q)
 				if err == nil {
 					after(&q, lines)
 					err = p.print(lines)
 				}
 				if err != nil {
-					cancel(absent(err))
+					cancel(err)
 				}
 			}
 		})

@@ -22,9 +22,11 @@ func program() cli.Program {
 	return cli.Program{
 		Name: "hero_proc", Version: sdk.Version, Help: "supervises services",
 		Commands: []cli.Command{
-			upCommand(), listCommand(), statusCommand(), healthCommand(),
-			startCommand(), stopCommand(), restartCommand(),
-			addCommand(), removeCommand(), logsCommand(), whyCommand(), historyCommand(),
+			upCommand(), listCommand(), statusCommand(), healthCommand(), domainsCommand(), contextsCommand(),
+			startCommand(), stopCommand(), restartCommand(), signalCommand(),
+			addCommand(), setCommand(), applyCommand(), editCommand(), removeCommand(), migrateCommand(),
+			logsCommand(), eventsCommand(), whyCommand(), historyCommand(), statsCommand(), topCommand(),
+			doctorCommand(), installCommand(), upgradeCommand(),
 			runCommand(), replCommand(), uiCommand(),
 		},
 	}

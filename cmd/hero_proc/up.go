@@ -20,6 +20,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/health"
 	"forge.ourworld.tf/lhumina_code/hero/internal/procd"
 	"forge.ourworld.tf/lhumina_code/hero/internal/scriptlib"
+	"forge.ourworld.tf/lhumina_code/hero/internal/show"
 	"forge.ourworld.tf/lhumina_code/hero/internal/supervisor"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -67,6 +68,7 @@ type up struct {
 	env    cli.Env
 	log    *slog.Logger
 	api    *procd.API
+	heir   chan string // path of the program that this process is to become
 }
 
 // run runs until ctx ends, and then stops everything.
@@ -98,7 +100,8 @@ func (u *up) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start hero_proc: %w", err)
 	}
-	u.api.Supervisor = sup
+	u.api.Supervisor, u.heir = sup, make(chan string, 1)
+	u.api.Upgrade = u.upgrade
 	u.api.Health = health.NewTracker(health.TrackerOptions{Options: health.Options{Places: env.Places, Log: u.log}, Trees: watcher,
 		Changed: func(c health.Change) { sup.NoteHealth(c.Service, c.Layer, string(c.From), string(c.To), c.Detail) }})
 	background.Go(func() {
@@ -113,8 +116,11 @@ func (u *up) run(ctx context.Context) error {
 	})
 	failed := make(chan error, 1)
 	env.Command = append(env.Command, "ui")
-	parts := append(u.api.Parts(), dashboard(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(context.Context) error {
-		u.bringUp(ctx, env.Places, units)
+	parts := append(u.api.Parts(), dashboard(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(task context.Context) error {
+		until, cancel := context.WithCancel(ctx) // Ctrl-C comes before the task is told to end
+		defer cancel()
+		defer context.AfterFunc(task, cancel)()
+		u.bringUp(until, env.Places, units)
 		return nil
 	}})
 	background.Go(func() { failed <- sdk.Run(serving, env, service(), parts...) })
@@ -123,18 +129,46 @@ func (u *up) run(ctx context.Context) error {
 	case <-ctx.Done():
 		err = nil
 	case err = <-failed:
+	case path := <-u.heir:
+		u.api.Close()
+		stopServing()
+		background.Wait()
+		if err := sup.Shutdown(context.WithoutCancel(ctx), supervisor.Leave); err != nil {
+			u.log.Error("hero_proc does not end in order before its upgrade", "error", err)
+		}
+		return become(path)
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	return errors.Join(err, u.end(ctx, sup, units))
+}
+
+// upgrade makes this process become another program, once who asks for it has
+// the answer.
+func (u *up) upgrade(path string) error {
+	if err := successorOf(context.Background(), path); err != nil {
+		return err
+	}
+	select {
+	case u.heir <- path:
+		return nil
+	default:
+		return fault.Errorf(fault.Conflict, "upgrade: one is on its way")
+	}
+}
+
+// end stops everything, and forgets what up brought: it is not kept for a
+// supervisor that runs otherwise.
+func (u *up) end(ctx context.Context, sup *supervisor.Supervisor, units []unit.Unit) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	var err error
 	for _, n := range units {
-		// What up brings is not kept for a supervisor that runs otherwise.
-		err = errors.Join(err, sup.Stop(end, n.Name))
+		err = errors.Join(err, sup.Stop(ctx, n.Name))
 	}
 	for _, n := range units {
-		err = errors.Join(err, sup.Remove(end, n.Name))
+		err = errors.Join(err, sup.Remove(ctx, n.Name))
 	}
 	u.api.Close()
-	return errors.Join(err, sup.Shutdown(end, supervisor.StopAll))
+	return errors.Join(err, sup.Shutdown(ctx, supervisor.StopAll))
 }
 
 // units are the definitions of what up brings.
@@ -184,11 +218,11 @@ func (u *up) bringUp(ctx context.Context, places layout.Places, units []unit.Uni
 	if u.alone {
 		return
 	}
-	services := u.settle(ctx)
+	services := u.settle(ctx, units)
 	if services == nil {
 		return // Ctrl-C came first
 	}
-	if err := u.env.Table(table(services, time.Now())); err != nil {
+	if err := u.env.Table(show.Table(u.env.Paint(), services, time.Now())); err != nil {
 		return
 	}
 	base := "http://" + u.listen
@@ -198,8 +232,8 @@ func (u *up) bringUp(ctx context.Context, places layout.Places, units []unit.Uni
 	}
 	fmt.Fprintf(u.env.Stdout, "\nHome: %s. Ctrl-C stops all of it.\n", places.Home)
 	for _, s := range services {
-		if !well(s) {
-			fmt.Fprintf(u.env.Stderr, "hero_proc: warning: %s\nhero_proc: hint: hero_proc logs %s\n", strings.TrimSpace(describe(s)), s.Name)
+		if !show.Well(s) {
+			fmt.Fprintf(u.env.Stderr, "hero_proc: warning: %s\nhero_proc: hint: hero_proc logs %s\n", strings.TrimSpace(show.Status(cli.Paint{}, s)), s.Name)
 		}
 	}
 }
@@ -219,8 +253,9 @@ func (u *up) start(ctx context.Context, n unit.Unit) error {
 	return u.api.Supervisor.Start(ctx, n.Name)
 }
 
-// settle waits until every service is well, or has failed, or patience ends.
-func (u *up) settle(ctx context.Context) []procd.ServiceStatus {
+// settle waits until what up brings is well, or has failed, or patience ends,
+// and returns all services.
+func (u *up) settle(ctx context.Context, units []unit.Unit) []procd.ServiceStatus {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -229,7 +264,8 @@ func (u *up) settle(ctx context.Context) []procd.ServiceStatus {
 			return nil
 		}
 		settled := !slices.ContainsFunc(services, func(s procd.ServiceStatus) bool {
-			return s.State != "failed" && s.State != "stopped" && (!well(s) || s.Health == nil)
+			mine := slices.ContainsFunc(units, func(n unit.Unit) bool { return n.Name == s.Name })
+			return mine && s.State != "failed" && s.State != "stopped" && (!show.Well(s) || s.Health == nil)
 		})
 		if settled {
 			return services

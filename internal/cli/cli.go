@@ -16,7 +16,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
@@ -54,11 +53,42 @@ func (e Env) JSON(v any) error {
 
 // Table writes rows in columns to stdout. The first row is the header.
 func (e Env) Table(rows [][]string) error {
-	w := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	p := e.Paint()
+	var b strings.Builder
+	for i, line := range Columns(rows) {
+		if i == 0 {
+			line = p.Bold(line)
+		}
+		b.WriteString(line + "\n")
 	}
-	return w.Flush()
+	_, err := io.WriteString(e.Stdout, b.String())
+	return err
+}
+
+// Columns returns the rows as lines whose cells stand below one another,
+// coloured or not.
+func Columns(rows [][]string) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], Width(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		var b strings.Builder
+		for j, cell := range row {
+			b.WriteString(cell)
+			if j < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[j]-Width(cell)+2))
+			}
+		}
+		lines[i] = strings.TrimRight(b.String(), " ")
+	}
+	return lines
 }
 
 // Command is one thing that a program does.
@@ -66,6 +96,10 @@ type Command struct {
 	Name string
 	Args string // as the usage shows them, such as "NAME [-f]"
 	Help string // one line
+	Long string // what the reference says beyond that, in Markdown
+	// Complete returns what the next argument may be, for the shell; args are
+	// those before it. Nil leaves files to the shell.
+	Complete func(ctx context.Context, env Env, args []string) []string
 	// Flags declares the command's flags, which may stand before and after the
 	// arguments; nil has none.
 	Flags func(*flag.FlagSet)
@@ -105,12 +139,27 @@ func (p Program) Run(ctx context.Context, env Env) int {
 		fmt.Fprintln(env.Stdout, p.Name, p.Version)
 		return 0
 	}
-	i := slices.IndexFunc(p.Commands, func(c Command) bool { return c.Name == env.Args[0] })
+	if env.Args[0] == completeWord {
+		p.complete(ctx, env, env.Args[1:])
+		return 0
+	}
+	commands := p.all()
+	i := slices.IndexFunc(commands, func(c Command) bool { return c.Name == env.Args[0] })
 	if i < 0 {
 		fmt.Fprintf(env.Stderr, "%s: error: there is no command %q\n%s: hint: %s help\n", p.Name, env.Args[0], p.Name, p.Name)
 		return 2
 	}
-	return p.run(ctx, env, p.Commands[i])
+	return p.run(ctx, env, commands[i])
+}
+
+// flags are the command's flags, as it declares them.
+func (c Command) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	if c.Flags != nil {
+		c.Flags(flags)
+	}
+	return flags
 }
 
 func (p Program) run(ctx context.Context, env Env, c Command) int {
@@ -119,11 +168,7 @@ func (p Program) run(ctx context.Context, env Env, c Command) int {
 	if i := slices.Index(args, "--"); i >= 0 && c.Rest {
 		args, call.Rest = args[:i], args[i+1:]
 	}
-	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	if c.Flags != nil {
-		c.Flags(flags)
-	}
+	flags := c.flags()
 	for {
 		err := flags.Parse(args)
 		if errors.Is(err, flag.ErrHelp) {
@@ -166,6 +211,9 @@ func (p Program) report(env Env, err error) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
+	if fault.Of(err) == fault.Canceled && errors.Is(err, context.Canceled) {
+		return 130 // Ctrl-C, as shells count it
+	}
 	fmt.Fprintf(env.Stderr, "%s: error: %v\n", p.Name, err)
 	if hint := fault.Hint(err); hint != "" {
 		fmt.Fprintf(env.Stderr, "%s: hint: %s\n", p.Name, hint)
@@ -186,11 +234,13 @@ func (s Status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 func (p Program) usage(w io.Writer) {
 	fmt.Fprintf(w, "%s %s: %s\n\nCommands:\n\n", p.Name, p.Version, p.Help)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, c := range p.Commands {
-		fmt.Fprintf(t, "  %s\t%s\n", strings.TrimSpace(c.Name+" "+c.Args), c.Help)
+	var rows [][]string
+	for _, c := range p.all() {
+		rows = append(rows, []string{"  " + strings.TrimSpace(c.Name+" "+c.Args), c.Help})
 	}
-	t.Flush()
+	for _, line := range Columns(rows) {
+		fmt.Fprintln(w, line)
+	}
 	fmt.Fprintf(w, "\n%s COMMAND --help tells a command's flags.\nVariables: HERO_HOME (default ~/hero), HERO_SOCKET_DIR (default $HERO_HOME/var/sockets).\n", p.Name)
 }
 
@@ -199,4 +249,7 @@ func (p Program) usageOf(w io.Writer, c Command, flags *flag.FlagSet) {
 	flags.SetOutput(w)
 	fmt.Fprintln(w)
 	flags.PrintDefaults()
+	if c.Long != "" {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.Long))
+	}
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/sse"
 	"forge.ourworld.tf/lhumina_code/hero/internal/supervisor"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
-	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
 
 // EventParams say which events to tell.
@@ -75,7 +75,7 @@ const pulse = 15 * time.Second
 
 // eventStream serves events as they come: GET /stream?name=…
 func (a *API) eventStream() http.Handler {
-	return sdk.Streamer(func(ctx context.Context, q url.Values, last string) (iter.Seq[sdk.Event], error) {
+	return sse.Handler(func(ctx context.Context, q url.Values, last string) (iter.Seq[sse.Event], error) {
 		since := int64(-1)
 		if last != "" {
 			n, err := strconv.ParseInt(last, 10, 64)
@@ -85,11 +85,11 @@ func (a *API) eventStream() http.Handler {
 			since = n
 		}
 		name := q.Get("name")
-		return stream(ctx, func(ctx context.Context, send func(sdk.Event) bool) {
+		return stream(ctx, func(ctx context.Context, send func(sse.Event) bool) {
 			ctx, end := a.waiting(ctx)
 			defer end()
 			for t, err := range a.Supervisor.Events(ctx, since) {
-				if err != nil || ofService(t, name) && !send(sdk.Event{ID: strconv.FormatInt(t.ID, 10), Name: kind(t), Data: t}) {
+				if err != nil || ofService(t, name) && !send(sse.Event{ID: strconv.FormatInt(t.ID, 10), Name: kind(t), Data: t}) {
 					return // the reader comes again, and is told
 				}
 			}
@@ -106,16 +106,16 @@ func kind(t supervisor.Transition) string {
 }
 
 // stream makes a sequence of what produce sends, with signs of life between.
-func stream(ctx context.Context, produce func(ctx context.Context, send func(sdk.Event) bool)) iter.Seq[sdk.Event] {
-	return func(yield func(sdk.Event) bool) {
+func stream(ctx context.Context, produce func(ctx context.Context, send func(sse.Event) bool)) iter.Seq[sse.Event] {
+	return func(yield func(sse.Event) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
-		events := make(chan sdk.Event)
+		events := make(chan sse.Event)
 		wg.Go(func() {
 			defer close(events)
-			produce(ctx, func(e sdk.Event) bool {
+			produce(ctx, func(e sse.Event) bool {
 				select {
 				case events <- e:
 					return true
@@ -127,7 +127,7 @@ func stream(ctx context.Context, produce func(ctx context.Context, send func(sdk
 		tick := time.NewTicker(pulse)
 		defer tick.Stop()
 		for {
-			var e sdk.Event
+			var e sse.Event
 			select {
 			case next, more := <-events:
 				if !more {

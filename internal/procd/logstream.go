@@ -15,7 +15,7 @@ import (
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
-	"forge.ourworld.tf/lhumina_code/hero/sdk"
+	"forge.ourworld.tf/lhumina_code/hero/internal/sse"
 )
 
 // mark is a place in a registration's log: behind so many lines of one time.
@@ -64,7 +64,7 @@ func (m marks) past(name string, at time.Time) {
 // logStream serves lines as they come:
 // GET /stream?name=…&name=…&grep=…&tail=…&since=….
 func (a *API) logStream() http.Handler {
-	return sdk.Streamer(func(ctx context.Context, q url.Values, last string) (iter.Seq[sdk.Event], error) {
+	return sse.Handler(func(ctx context.Context, q url.Values, last string) (iter.Seq[sse.Event], error) {
 		query, names, err := a.logQuery(q)
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (a *API) logStream() http.Handler {
 				return nil, err
 			}
 		}
-		return stream(ctx, func(ctx context.Context, send func(sdk.Event) bool) {
+		return stream(ctx, func(ctx context.Context, send func(sse.Event) bool) {
 			ctx, cancel := a.waiting(ctx)
 			defer cancel()
 			lines := make(chan LogLine)
@@ -92,7 +92,7 @@ func (a *API) logStream() http.Handler {
 					return
 				case l := <-lines:
 					at.past(l.Unit, l.Time)
-					if !send(sdk.Event{ID: at.String(), Name: "line", Data: l}) {
+					if !send(sse.Event{ID: at.String(), Name: "line", Data: l}) {
 						return
 					}
 				}

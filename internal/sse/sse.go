@@ -1,4 +1,5 @@
-package sdk
+// Package sse sends server-sent events, as the HTML standard has them.
+package sse
 
 import (
 	"context"
@@ -20,12 +21,11 @@ type Event struct {
 	Data any    // sent as JSON
 }
 
-// Streamer answers GET with server-sent events, as the HTML standard has them.
-// open is given the query and the id of the last event that the caller has
+// Handler answers GET with events. open is given the query and the id of the last event that the caller has
 // seen ("" for one that begins), from the header Last-Event-ID or the query's
 // last_event_id. Its error is told to the caller; the events end with the
 // request.
-func Streamer(open func(ctx context.Context, q url.Values, last string) (iter.Seq[Event], error)) http.Handler {
+func Handler(open func(ctx context.Context, q url.Values, last string) (iter.Seq[Event], error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", "GET")
