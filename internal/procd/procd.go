@@ -92,15 +92,6 @@ func seconds(n float64) time.Duration {
 	return time.Duration(min(max(n, 0), 60) * float64(time.Second))
 }
 
-// state is the folder of what hero_proc itself keeps.
-func (a *API) state() string {
-	self, err := layout.ParseService(Service)
-	if err != nil {
-		panic(err) // it is a constant
-	}
-	return a.Places.State(self)
-}
-
 // Parts are the domains, as parts of the service.
 func (a *API) Parts() []sdk.Part {
 	open := func(context.Context, *sdk.Tenant) (*API, error) { return a, nil }
