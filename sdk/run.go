@@ -24,9 +24,8 @@ type running struct {
 	log     *slog.Logger
 	started time.Time
 	clients *clients
-	service *document // the service socket's own
-	ui      surface   // nil: the service has none
-	serving *server   // answers on the service socket
+	ui      surface // nil: the service has none
+	serving *server // answers on the service socket
 	lock    *unixsock.FileLock
 	at      layout.Places      // where the sockets stand
 	heirs   *unixsock.Listener // where one comes who is to take over

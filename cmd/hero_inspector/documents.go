@@ -330,8 +330,8 @@ func watchCommand() cli.Command {
 			err = follow(ctx, c, watcher, asJSON)
 			interrupted := ctx.Err() != nil
 			stop()
-			if failed := <-ended; failed != nil && !interrupted && err == nil {
-				err = failed
+			if failed := <-ended; failed != nil && !interrupted {
+				err = failed // why following ended
 			}
 			if interrupted {
 				return nil // Ctrl-C is how it ends

@@ -118,7 +118,7 @@ func (s *Sampler) measure(sources []Source) {
 		u := s.unitLocked(src.Name)
 		last, at := u.last, u.at
 		s.mu.Unlock()
-		if time.Now().Sub(at) < fresh {
+		if time.Since(at) < fresh {
 			continue
 		}
 		got := src.Measure(last)
@@ -142,7 +142,7 @@ func (s *Sampler) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, u := range s.units {
-		if time.Now().Sub(u.at) > goOnFor {
+		if time.Since(u.at) > goOnFor {
 			delete(s.units, name)
 		}
 	}

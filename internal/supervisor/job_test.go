@@ -22,7 +22,7 @@ func TestJobRunsAtItsTimes(t *testing.T) {
 		must(t, s.Start(t.Context(), "b"))
 		wait(t, s, "b", "running") // a job that waits for its time holds nobody up
 		st := wait(t, s, "a", "scheduled")
-		if !st.Up() || st.NextAttempt == nil || st.NextAttempt.Sub(time.Now()) > 15*time.Minute {
+		if !st.Up() || st.NextAttempt == nil || time.Until(*st.NextAttempt) > 15*time.Minute {
 			t.Errorf("%+v", st)
 		}
 		time.Sleep(time.Hour)
