@@ -63,6 +63,8 @@ var house = map[string]pkg{
 	"internal/route":      {layer: 5},
 	"sdk/sdktest":         {layer: 6},
 	"models/identity":     {layer: 6},
+	"models/base":         {layer: 6},
+	"internal/tenancy":    {layer: 7},
 	"internal/access":     {layer: 1, third: []string{"github.com/pelletier/go-toml/v2"}},
 	"internal/proxy":      {layer: 6},
 	"internal/web":        {layer: 7},
@@ -73,6 +75,7 @@ var house = map[string]pkg{
 	"internal/sse":        {layer: 1},
 	"internal/doctor":     {layer: 7},
 	"internal/cli":        {layer: 7, third: []string{"golang.org/x/term"}},
+	"cmd/hero_core":       {layer: 9},
 	"cmd/hero_proc":       {layer: 9, third: []string{"golang.org/x/term"}},
 	"cmd/hero_inspector":  {layer: 9},
 	"cmd/hero_proxy":      {layer: 9},
@@ -81,6 +84,7 @@ var house = map[string]pkg{
 	"internal/web/page/pagetest": {layer: 7},
 	"internal/web/tools":         {layer: 7},
 
+	"models/internal/valid":   {layer: 5, third: []string{"github.com/nyaruka/phonenumbers"}},
 	"internal/inspect/bridge": {layer: 6},
 	"internal/inspect/client": {layer: 6},
 

@@ -32,7 +32,7 @@ $`)
 		if got := m.do("hero_proc", "status", "hero_food"); !want.MatchString(got) {
 			t.Errorf("status:\n%s\nwant\n%s", got, want)
 		}
-		for _, name := range []string{"hero_inspector", "hero_proxy"} {
+		for _, name := range []string{"hero_core", "hero_inspector", "hero_proxy"} {
 			if got := m.do("hero_proc", "status", name); !strings.HasPrefix(got, name+": running") {
 				t.Errorf("status: %s", got)
 			}

@@ -72,6 +72,7 @@ type Manifest struct {
 	UI        *UI       `json:"ui,omitzero" doc:"The service's UI, where it has one."`
 	Domains   []Domain  `json:"domains,omitzero" doc:"The domains that the service serves in its contexts."`
 	Contexts  []Context `json:"contexts,omitzero" doc:"The contexts that exist now."`
+	RootOnly  bool      `json:"root_only,omitzero" doc:"Whether the service serves the machine, in the context root, and takes part in no other."`
 
 	Unknown Unknown `json:",embed"`
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +30,7 @@ func (r *running) openContexts() error {
 		return err
 	}
 	if !r.staged() { // else the sockets are those of the process that still serves
-		if err := r.sweep(f); err != nil {
+		if err := f.Sweep(); err != nil {
 			return err
 		}
 	}
@@ -72,44 +70,6 @@ func (r *running) openListed(l *contexts.List) error {
 	if alone {
 		if err := l.FinishPurges(); err != nil {
 			r.log.Error("a purge that was begun cannot be ended", "error", err)
-		}
-	}
-	return nil
-}
-
-// sweep removes what a killed predecessor left in the service's own part of
-// the sockets folder. The service holds its lock, so nobody listens there.
-func (r *running) sweep(f *contexts.List) error {
-	keep := make(map[string]bool)
-	for _, e := range f.Contexts {
-		keep[e.Name.String()] = e.Deleting == ""
-	}
-	root := filepath.Dir(r.env.Places.ContextFolder(r.name, layout.Root))
-	contexts, err := os.ReadDir(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("clean up after the last run: %w", err)
-	}
-	for _, c := range contexts {
-		name, err := layout.ParseContext(c.Name())
-		if err != nil || !c.IsDir() {
-			continue // not ours: it is shown as a stray
-		}
-		dir := r.env.Places.ContextFolder(r.name, name)
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return fmt.Errorf("clean up after the last run: %w", err)
-		}
-		for _, s := range entries {
-			temp := strings.HasPrefix(s.Name(), ".new-")
-			if s.Type()&fs.ModeSocket != 0 && (temp || strings.HasSuffix(s.Name(), ".sock")) {
-				os.Remove(filepath.Join(dir, s.Name()))
-			}
-		}
-		if !keep[c.Name()] {
-			os.Remove(dir) // stays if something that is not ours is in it
 		}
 	}
 	return nil

@@ -92,7 +92,7 @@ func (p *plan) manifest() *manifest.Manifest {
 	m := &manifest.Manifest{
 		Protocol: manifest.Protocol, Name: p.name.String(), Title: p.Title, Version: p.Version,
 		Description: p.Description, Socket: manifest.Socket, HeroSDK: Version,
-		Sockets: manifest.SocketsOf(p.name, p.ui != nil),
+		Sockets: manifest.SocketsOf(p.name, p.ui != nil), RootOnly: p.RootOnly,
 	}
 	if p.ui != nil {
 		m.UI = &manifest.UI{Mode: p.ui.mode()}

@@ -182,6 +182,7 @@ func (u *up) units() ([]unit.Unit, error) {
 	}
 	dir := filepath.Dir(exe)
 	units := []unit.Unit{
+		{Name: "hero_core", Label: labelTool, Command: []string{filepath.Join(dir, "hero_core"), "serve"}},
 		{Name: "hero_inspector", Label: labelTool, Command: []string{filepath.Join(dir, "hero_inspector"), "serve"}},
 		{Name: "hero_proxy", Label: labelTool, Command: []string{filepath.Join(dir, "hero_proxy"), "serve", "--listen", u.listen}},
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
@@ -220,4 +221,42 @@ func (l *List) FinishPurges() error {
 		errs = append(errs, l.Save())
 	}
 	return errors.Join(errs...)
+}
+
+// Sweep removes what a killed predecessor left in the service's own part of
+// the sockets folder. The caller holds the service's lock, so nobody listens there.
+func (l *List) Sweep() error {
+	keep := make(map[string]bool)
+	for _, e := range l.Contexts {
+		keep[e.Name.String()] = e.Deleting == ""
+	}
+	root := filepath.Dir(l.places.ContextFolder(l.service, layout.Root))
+	contexts, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("clean up after the last run: %w", err)
+	}
+	for _, c := range contexts {
+		name, err := layout.ParseContext(c.Name())
+		if err != nil || !c.IsDir() {
+			continue // not ours: it is shown as a stray
+		}
+		dir := l.places.ContextFolder(l.service, name)
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return fmt.Errorf("clean up after the last run: %w", err)
+		}
+		for _, s := range entries {
+			temp := strings.HasPrefix(s.Name(), ".new-")
+			if s.Type()&fs.ModeSocket != 0 && (temp || strings.HasSuffix(s.Name(), ".sock")) {
+				os.Remove(filepath.Join(dir, s.Name()))
+			}
+		}
+		if !keep[c.Name()] {
+			os.Remove(dir) // stays if something that is not ours is in it
+		}
+	}
+	return nil
 }
