@@ -2,9 +2,21 @@ module forge.ourworld.tf/lhumina_code/hero/bench
 
 go 1.26.0
 
-require forge.ourworld.tf/lhumina_code/hero v0.0.0
+require (
+	forge.ourworld.tf/lhumina_code/hero v0.0.0
+	github.com/d5/tengo/v2 v2.17.0
+	github.com/dop251/goja v0.0.0-20260917113740-793a2a65c13b
+	github.com/yuin/gopher-lua v1.1.2
+	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
+)
 
-require github.com/fsnotify/fsnotify v1.10.1 // indirect
+require (
+	github.com/dlclark/regexp2/v2 v2.5.2 // indirect
+	github.com/fsnotify/fsnotify v1.10.1 // indirect
+	github.com/go-sourcemap/sourcemap v2.1.3+incompatible // indirect
+	github.com/google/pprof v0.0.0-20230207041349-798e818bf904 // indirect
+	golang.org/x/text v0.41.0 // indirect
+)
 
 require (
 	connectrpc.com/connect v1.21.1
@@ -31,7 +43,7 @@ require (
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect
 	go.opentelemetry.io/otel/trace v1.46.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
 	google.golang.org/protobuf v1.36.12
 )
 
