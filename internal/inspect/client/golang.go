@@ -224,11 +224,11 @@ func taggable(name string) bool {
 
 // pointer is the type of what may be missing.
 func (w *goWriter) pointer(t typ) string {
+	t.nullable = false // of would come back here
 	switch t.kind {
 	case listKind, mapKind, anyKind, nullKind:
 		return w.of(t)
 	}
-	t.nullable = false
 	return "*" + w.of(t)
 }
 

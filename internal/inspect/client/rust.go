@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// rustWords are names that a Rust client has for something else.
-const rustWords = "string vec option box result ok err some none self json value btreemap duration tcpstream read write reader default fmt io"
+// rustWords are names that a Rust client, or the language for it, has for
+// something else.
+const rustWords = "string vec option box result ok err some none self json value btreemap duration tcpstream read write reader default fmt io " +
+	"from into tryfrom tryinto asref asmut drop fn fnmut fnonce send sync sized unpin toowned tostring iterator extend intoiterator " +
+	"doubleendediterator exactsizeiterator fromiterator eq partialeq ord partialord hash clone copy debug"
 
 // rustWriter writes a Rust client.
 type rustWriter struct {
