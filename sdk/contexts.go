@@ -30,7 +30,7 @@ func (r *running) openContexts() error {
 		return err
 	}
 	if !r.staged() { // else the sockets are those of the process that still serves
-		if err := f.Sweep(); err != nil {
+		if err := f.Sweep(func(path string) bool { return r.handed[path] != nil }); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -120,56 +119,11 @@ func (r *running) catchUp() error {
 // untilHealthy returns when every layer of this process answers that it is
 // healthy, on its own socket.
 func (r *running) untilHealthy(ctx context.Context) error {
-	paths := []string{r.serving.listener.Path()}
-	for _, t := range r.tenancies() {
-		for _, e := range t.domains {
-			paths = append(paths, e.server.listener.Path())
-		}
+	var paths []string
+	for _, s := range r.servers() {
+		paths = append(paths, s.listener.Path())
 	}
-	if _, ok := r.ui.(inline); ok {
-		paths = append(paths, r.ui.Socket().Path())
-	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	said := ""
-	for _, path := range paths {
-		for {
-			err := askHealth(ctx, path)
-			if err == nil {
-				break
-			}
-			if said != err.Error() {
-				said = err.Error()
-				r.log.Warn("not healthy yet, and does not take over", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("get healthy: %w", err)
-			case <-tick.C:
-			}
-		}
-	}
-	return nil
-}
-
-func askHealth(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	t := unixsock.Transport(path)
-	defer t.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://hero/health", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := t.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", path, resp.Status)
-	}
-	return nil
+	return handover.UntilHealthy(ctx, paths, r.log)
 }
 
 // handOver waits for a successor until ctx ends, and ends the work with
@@ -204,14 +158,12 @@ func (r *running) handOver(ctx context.Context, end context.CancelCauseFunc) {
 // reclaim puts sockets in the place of those that a successor left behind.
 func (r *running) reclaim() error {
 	r.log.Warn("the successor is gone: this process serves on")
-	errs := []error{r.serving.Reclaim(r.Grace)}
-	for _, t := range r.tenancies() {
-		for _, e := range t.domains {
-			errs = append(errs, e.server.Reclaim(r.Grace))
-		}
+	var errs []error
+	for _, s := range r.servers() {
+		errs = append(errs, s.Reclaim(r.Grace))
 	}
-	if r.ui != nil {
-		errs = append(errs, r.ui.Reclaim(r.Grace))
+	if o, ok := r.ui.(*ondemand.Keeper); ok {
+		errs = append(errs, o.Reclaim(r.Grace))
 	}
 	return errors.Join(append(errs, os.RemoveAll(r.env.Places.Staging(r.name).Sockets))...)
 }
@@ -219,15 +171,7 @@ func (r *running) reclaim() error {
 // linger answers on the connections that there are until nobody has one, or
 // for a moment.
 func (r *running) linger() {
-	servers := []*server{r.serving}
-	for _, t := range r.tenancies() {
-		for _, e := range t.domains {
-			servers = append(servers, e.server)
-		}
-	}
-	if i, ok := r.ui.(inline); ok {
-		servers = append(servers, i.server)
-	}
+	servers := r.servers()
 	for _, s := range servers {
 		s.leaving.Store(true)
 	}

@@ -27,8 +27,9 @@ type running struct {
 	ui      surface // nil: the service has none
 	serving *server // answers on the service socket
 	lock    *unixsock.FileLock
-	at      layout.Places      // where the sockets stand
-	heirs   *unixsock.Listener // where one comes who is to take over
+	at      layout.Places                 // where the sockets stand
+	handed  map[string]*unixsock.Listener // by path: those that whoever started this process holds
+	heirs   *unixsock.Listener            // where one comes who is to take over
 
 	// openTenancy opens a context whose requests live as long as the service.
 	openTenancy func(contexts.Entry) (*tenancy, error)
@@ -58,6 +59,9 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		if err := unixsock.MkdirAll(dir); err != nil {
 			return fmt.Errorf("start %s: %w", p.name, err)
 		}
+	}
+	if r.handed, err = unixsock.Inherited(env.getenv, env.Places.Sockets); err != nil {
+		return fault.WithHint(fmt.Errorf("start %s: %w", p.name, err), fault.Hint(err))
 	}
 	heir, err := r.seat(ctx)
 	if err != nil {
@@ -102,6 +106,10 @@ func Run(ctx context.Context, env Env, svc Service, parts ...Part) (err error) {
 		r.linger()
 		err = nil
 	}
+	if errors.Is(err, errUnused) {
+		r.log.Info("nobody needs it; the next connection starts it again")
+		err = nil
+	}
 	return errors.Join(err, r.close())
 }
 
@@ -119,12 +127,21 @@ func (r *running) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := unixsock.Listen(r.at.ServiceSocket(r.name))
+	l, err := r.listen(r.at.ServiceSocket(r.name))
 	if err != nil {
 		return err
 	}
 	r.serving = serve(ctx, l, h, r.log)
 	return nil
+}
+
+// listen opens a socket, or takes the one that was handed over.
+func (r *running) listen(path string) (*unixsock.Listener, error) {
+	if l := r.handed[path]; l != nil {
+		delete(r.handed, path)
+		return l, nil
+	}
+	return unixsock.Listen(path)
 }
 
 // close ends the service from the outside in.
@@ -201,6 +218,9 @@ func (r *running) work(ctx, base context.Context) error {
 		wg.Go(func() { r.watchdog(ctx, every) })
 	}
 	wg.Go(func() { r.handOver(ctx, cancel) })
+	if idle := r.idleTime(); idle > 0 {
+		wg.Go(func() { r.untilUnused(ctx, idle, cancel) })
+	}
 	if !r.RootOnly {
 		wg.Go(func() { r.announce(inRoot(ctx, base)) })
 	}

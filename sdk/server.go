@@ -22,8 +22,9 @@ type server struct {
 	log      *slog.Logger
 	cancel   context.CancelFunc // ends what requests do
 	serving  sync.WaitGroup
-	leaving  atomic.Bool  // each answer asks for a new connection
-	conns    atomic.Int64 // open now
+	idle     *unixsock.IdleListener // nil: the socket is the process's own
+	leaving  atomic.Bool            // each answer asks for a new connection
+	conns    atomic.Int64           // open now
 }
 
 // serve answers on l with h until stop. Requests have the values of ctx.
@@ -46,7 +47,10 @@ func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.
 		}
 		h.ServeHTTP(w, r)
 	})
-	s.http.ConnState = func(_ net.Conn, state http.ConnState) {
+	s.http.ConnState = func(c net.Conn, state http.ConnState) {
+		if s.idle != nil {
+			s.idle.ConnState(c, state)
+		}
 		switch state {
 		case http.StateNew:
 			s.conns.Add(1)
@@ -59,10 +63,14 @@ func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.
 }
 
 func (s *server) accept() {
-	l := s.listener
+	var l net.Listener = s.listener
+	if s.listener.Kept() {
+		s.idle = unixsock.NewIdleListener(s.listener)
+		l = s.idle
+	}
 	s.serving.Go(func() {
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("socket stopped accepting", "socket", l.Path(), "error", err)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.log.Error("socket stopped accepting", "socket", l.Addr(), "error", err)
 		}
 	})
 }
@@ -97,6 +105,12 @@ func (s *server) stop(grace, patience time.Duration) error {
 	defer hurry.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	if s.idle != nil {
+		// Whoever comes now waits for the next process that has the socket.
+		s.idle.Quit()
+		s.serving.Wait()
+		s.idle.Drain(ctx)
+	}
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%s: requests were still running after %v and were cut off", s.listener.Path(), grace)
@@ -104,6 +118,21 @@ func (s *server) stop(grace, patience time.Duration) error {
 	}
 	s.serving.Wait()
 	return err
+}
+
+// servers are those of this process: of the service, of each domain, and of a
+// UI that is in it.
+func (r *running) servers() []*server {
+	out := []*server{r.serving}
+	for _, t := range r.tenancies() {
+		for _, e := range t.domains {
+			out = append(out, e.server)
+		}
+	}
+	if i, ok := r.ui.(inline); ok {
+		out = append(out, i.server)
+	}
+	return out
 }
 
 // get answers GET and HEAD with a document.

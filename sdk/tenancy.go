@@ -12,7 +12,6 @@ import (
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/contexts"
-	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/jsonrpc"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
@@ -64,7 +63,7 @@ func (r *running) openEndpoint(ctx context.Context, c layout.Context, d domain) 
 	e.rpc.MaxBody = r.MaxBody
 	e.rpc.Log = t.Log
 	e.rpc.Check = e.check
-	l, err := unixsock.Listen(r.at.DomainSocket(r.name, c, d.name()))
+	l, err := r.listen(r.at.DomainSocket(r.name, c, d.name()))
 	if err != nil {
 		return nil, errors.Join(err, t.closeBoth(in))
 	}

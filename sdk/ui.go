@@ -89,7 +89,6 @@ type surface interface {
 	Restart(ctx context.Context) error
 	Stop(grace time.Duration) error
 	Socket() *unixsock.Listener
-	Reclaim(grace time.Duration) error // opens the socket again where it was replaced
 }
 
 // inline is a UI in the service's own process.
@@ -110,7 +109,7 @@ func (r *running) openUI(ctx context.Context) error {
 	if r.plan.ui == nil {
 		return nil
 	}
-	l, err := unixsock.Listen(r.at.UISocket(r.name))
+	l, err := r.listen(r.at.UISocket(r.name))
 	if err != nil {
 		return err
 	}

@@ -224,8 +224,9 @@ func (l *List) FinishPurges() error {
 }
 
 // Sweep removes what a killed predecessor left in the service's own part of
-// the sockets folder. The caller holds the service's lock, so nobody listens there.
-func (l *List) Sweep() error {
+// the sockets folder. The caller holds the service's lock, so nobody listens there,
+// but for those sockets that held names: they were handed over.
+func (l *List) Sweep(held func(path string) bool) error {
 	keep := make(map[string]bool)
 	for _, e := range l.Contexts {
 		keep[e.Name.String()] = e.Deleting == ""
@@ -250,8 +251,9 @@ func (l *List) Sweep() error {
 		}
 		for _, s := range entries {
 			temp := strings.HasPrefix(s.Name(), ".new-")
-			if s.Type()&fs.ModeSocket != 0 && (temp || strings.HasSuffix(s.Name(), ".sock")) {
-				os.Remove(filepath.Join(dir, s.Name()))
+			path := filepath.Join(dir, s.Name())
+			if s.Type()&fs.ModeSocket != 0 && (temp || strings.HasSuffix(s.Name(), ".sock")) && !held(path) {
+				os.Remove(path)
 			}
 		}
 		if !keep[c.Name()] {

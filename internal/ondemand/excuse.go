@@ -70,7 +70,7 @@ func (o *Keeper) excuse(ctx context.Context, crashes int, wait time.Duration, wh
 	// As the UI's own process does: who comes now waits for that one.
 	idle.Quit()
 	serving.Wait()
-	end, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	end, done := context.WithTimeout(context.WithoutCancel(ctx), streamGrace)
 	defer done()
 	idle.Drain(end)
 	return srv.Shutdown(end)

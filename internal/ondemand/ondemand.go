@@ -19,15 +19,15 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 )
 
-// Leaving is what is written to the process's pipe when the service was taken
+// leaving is what is written to the process's pipe when the service was taken
 // over by another: each answer is to ask for a new connection.
-const Leaving = 'l'
+const leaving = 'l'
 
 // The files that the process finds open: the listening socket, and a pipe that
 // ends with whoever holds the socket.
 const (
-	SocketFile = 3
-	PipeFile   = 4
+	socketFile = 3
+	pipeFile   = 4
 )
 
 // How long a UI that crashes at once is left alone, at first and at most.
@@ -231,7 +231,7 @@ func (o *Keeper) Leave() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.child != nil {
-		_, err := o.hold.Write([]byte{Leaving})
+		_, err := o.hold.Write([]byte{leaving})
 		_ = err // it has just ended
 	}
 }

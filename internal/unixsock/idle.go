@@ -17,12 +17,13 @@ type IdleListener struct {
 
 	mu   sync.Mutex // guards what follows
 	busy map[net.Conn]bool
+	last time.Time // of the last change
 	shut bool
 }
 
 // NewIdleListener returns l as an IdleListener.
 func NewIdleListener(l *Listener) *IdleListener {
-	return &IdleListener{Listener: l, changed: make(chan struct{}, 1), busy: make(map[net.Conn]bool)}
+	return &IdleListener{Listener: l, changed: make(chan struct{}, 1), busy: make(map[net.Conn]bool), last: time.Now()}
 }
 
 // tracked tells its listener when it is closed, also by who hijacked it.
@@ -71,6 +72,7 @@ func (l *IdleListener) set(c net.Conn, busy bool) {
 	} else {
 		delete(l.busy, c)
 	}
+	l.last = time.Now()
 	select {
 	case l.changed <- struct{}{}:
 	default:
@@ -81,6 +83,16 @@ func (l *IdleListener) used() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.busy) > 0
+}
+
+// Unused returns for how long no connection has been in use; 0 while one is.
+func (l *IdleListener) Unused() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.busy) > 0 {
+		return 0
+	}
+	return time.Since(l.last)
 }
 
 // Wait returns when no connection was in use for the time, or ctx ends.

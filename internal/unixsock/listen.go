@@ -22,6 +22,7 @@ type Listener struct {
 	*net.UnixListener
 	path string
 	id   ID
+	kept bool // somebody else holds it too, and it stays when this process goes
 	once sync.Once
 	err  error
 }
@@ -81,7 +82,9 @@ func place(temp, path string) (ID, error) {
 // leaves the path alone.
 func Adopt(l *net.UnixListener, path string) *Listener {
 	l.SetUnlinkOnClose(false)
-	return &Listener{UnixListener: l, path: path}
+	id, err := Stat(path)
+	_ = err // then it does not stand there
+	return &Listener{UnixListener: l, path: path, id: id, kept: true}
 }
 
 // Move renames the socket to path, where it replaces what stands there, as
@@ -108,6 +111,10 @@ func (l *Listener) Stands() bool {
 	return err == nil && id.Dev == l.id.Dev && id.Ino == l.id.Ino
 }
 
+// Kept reports whether the socket was handed over by somebody who holds it too
+// and serves on it after this process.
+func (l *Listener) Kept() bool { return l.kept }
+
 // Path returns where the socket stands.
 func (l *Listener) Path() string { return l.path }
 
@@ -126,7 +133,7 @@ func (l *Listener) Close() error {
 // successor's socket at the same path is left alone.
 func (l *Listener) Remove() {
 	// The rename changed the ctime once; device and inode are the identity.
-	if l.id != (ID{}) && l.Stands() {
+	if !l.kept && l.Stands() {
 		os.Remove(l.path)
 	}
 }

@@ -1,0 +1,100 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Systemd holds the sockets and starts the service at the first connection:
+// all three layers are then answered, the UI by a process of its own, and the
+// sockets stay when the service has gone because nobody needed it.
+func TestSocketActivation(t *testing.T) {
+	m := newMachine(t)
+	activate := need(t, "systemd-socket-activate")
+	sockets := filepath.Join(m.home, "var", "sockets")
+	rel := []string{"hero_food.sock", "hero_food_ui.sock", "hero_food_server/root/delivery.sock", "hero_food_server/root/restaurant.sock",
+		"hero_food_server/root/identity.sock"}
+	args := []string{"-E", "HERO_HOME=" + m.home, "-E", "HERO_IDLE=300ms", "--fdname=" + strings.Join(rel, ":")}
+	for _, r := range rel {
+		path := filepath.Join(sockets, r)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-l", path)
+	}
+	cmd := exec.Command(activate, append(args, filepath.Join(os.Getenv(binaries), "hero_food"))...)
+	cmd.Env = m.env()
+	out := new(output)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	defer func() { cmd.Process.Signal(syscall.SIGTERM); m.killLeft() }()
+	m.await("the sockets are there", func() error {
+		_, err := os.Stat(filepath.Join(sockets, rel[len(rel)-1]))
+		return err
+	})
+	for _, r := range rel { // as SocketMode=0600 in a socket unit has it; wider is refused
+		if err := os.Chmod(filepath.Join(sockets, r), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if services, _ := m.foods(); len(services) != 0 {
+		t.Fatal("it runs before anybody connected")
+	}
+	for socket, path := range map[string]string{rel[2]: "/health", rel[0]: "/health", rel[1]: "/"} {
+		if err := over(filepath.Join(sockets, socket), path); err != nil {
+			t.Fatalf("%s: %v\n%s", socket, err, out)
+		}
+	}
+	services, uis := m.foods()
+	if len(services) != 1 || len(uis) != 1 {
+		t.Errorf("services %v, UIs %v", services, uis)
+	}
+	for _, pid := range uis { // somebody looks at the UI: that keeps the service
+		var n int
+		fmt.Sscan(pid, &n)
+		syscall.Kill(n, syscall.SIGTERM)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ended with %v\n%s", err, out)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("nobody needs it, and it goes on\n%s", out)
+	}
+	for _, r := range rel {
+		if _, err := os.Stat(filepath.Join(sockets, r)); err != nil {
+			t.Errorf("whoever holds the sockets lost one: %v", err)
+		}
+	}
+}
+
+// over asks on a socket.
+func over(socket, path string) error {
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}, DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: tr, Timeout: 20 * time.Second}).Get("http://hero" + path)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return nil
+}
