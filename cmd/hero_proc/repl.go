@@ -27,7 +27,12 @@ func replCommand() cli.Command {
 		Name: "repl", Args: "[--deny exec,…]", Help: "type a script line by line",
 		Flags: func(f *flag.FlagSet) { denyFlag(f, &deny) },
 		Run: func(_ context.Context, c cli.Call) error {
-			engine, err := scriptEngine(c.Env, deny, script{})
+			dir, err := os.OpenRoot(".")
+			if err != nil {
+				return fmt.Errorf("open this folder: %w", err)
+			}
+			defer dir.Close()
+			engine, err := scriptEngine(c.Env, deny, nil, dir.FS())
 			if err != nil {
 				return err
 			}

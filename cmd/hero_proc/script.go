@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +67,13 @@ type script struct {
 }
 
 func (s script) run(ctx context.Context, env cli.Env, deny []string, check bool) error {
-	engine, err := scriptEngine(env, deny, s)
+	// What leads out of the script's folder, a symbolic link too, is no module.
+	dir, err := os.OpenRoot(filepath.Dir(s.name))
+	if err != nil {
+		return fmt.Errorf("open the script's folder: %w", err)
+	}
+	defer dir.Close()
+	engine, err := scriptEngine(env, deny, s.args, dir.FS())
 	if err != nil {
 		return err
 	}
@@ -85,18 +92,17 @@ func (s script) run(ctx context.Context, env cli.Env, deny []string, check bool)
 
 // scriptEngine makes the engine of a script: print goes to stdout, debug to
 // stderr with its place.
-func scriptEngine(env cli.Env, deny []string, s script) (*rhai.Engine, error) {
+func scriptEngine(env cli.Env, deny, args []string, modules fs.FS) (*rhai.Engine, error) {
 	places, err := env.Places()
 	if err != nil {
 		return nil, err
 	}
 	return scriptlib.New(scriptlib.Options{
-		Places: places, Getenv: env.Getenv, Args: s.args, Deny: deny,
+		Places: places, Getenv: env.Getenv, Args: args, Deny: deny, Modules: modules,
 		Print: func(text string) { fmt.Fprintln(env.Stdout, text) },
 		Debug: func(text, source string, line, column int) {
 			fmt.Fprintf(env.Stderr, "%s:%d:%d: %s\n", source, line, column, text)
 		},
-		Modules: os.DirFS(filepath.Dir(s.name)),
 	})
 }
 
