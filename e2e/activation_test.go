@@ -82,6 +82,48 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
+// A whole service on demand: hero_proc holds its sockets, the first connection
+// starts it and is answered, health does not wake it, and it sleeps again.
+func TestServiceOnDemand(t *testing.T) {
+	m := newMachine(t)
+	m.start()
+	set := fmt.Sprintf(`{"name":"hero_food","command":[%q],"on_demand":true,"idle":"700ms"}`, filepath.Join(os.Getenv(binaries), "hero_food"))
+	m.do("hero_inspector", "call", "hero_proc", "root/supervisor", "supervisor.set", set)
+	m.do("hero_proc", "start", "hero_food")
+	asleep := func() error {
+		out, err := m.try("hero_proc", "status", "hero_food")
+		if services, _ := m.foods(); err == nil && (len(services) != 0 || !strings.Contains(out, "hero_food: asleep")) {
+			err = fmt.Errorf("%v\n%s", services, out)
+		}
+		return err
+	}
+	sockets := filepath.Join(m.home, "var", "sockets")
+	own, domain := filepath.Join(sockets, "hero_food.sock"), filepath.Join(sockets, "hero_food_server", "root", "delivery.sock")
+	for n := range 3 {
+		m.await("it sleeps", asleep)
+		for range 5 { // nobody is woken by being asked how it is
+			m.do("hero_proc", "list")
+			if services, _ := m.foods(); len(services) != 0 {
+				t.Fatalf("round %d: it was woken: %s", n, m.do("hero_proc", "history", "hero_food"))
+			}
+		}
+		socket := own
+		if n > 0 { // by then its domains' sockets are known
+			socket = domain
+		}
+		if err := over(socket, "/health"); err != nil {
+			t.Fatalf("round %d: the first request: %v\n%s", n, err, m.do("hero_proc", "history", "hero_food"))
+		}
+	}
+	if status, _, body := m.http("GET", "/hero_food/root/delivery/health", ""); status != http.StatusOK {
+		t.Errorf("through the proxy: %d %s", status, body)
+	}
+	m.do("hero_proc", "stop", "hero_food")
+	if _, err := os.Stat(own); err == nil {
+		t.Error("it is stopped, and its socket stands")
+	}
+}
+
 // over asks on a socket.
 func over(socket, path string) error {
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -102,7 +102,7 @@ func (u *up) run(ctx context.Context) error {
 	}
 	u.api.Supervisor, u.heir = sup, make(chan string, 1)
 	u.api.Upgrade = u.upgrade
-	u.api.Health = health.NewTracker(health.TrackerOptions{Options: health.Options{Places: env.Places, Log: u.log}, Trees: watcher,
+	u.api.Health = health.NewTracker(health.TrackerOptions{Options: health.Options{Places: env.Places, Log: u.log, Asleep: u.api.Asleep}, Trees: watcher,
 		Changed: func(c health.Change) { sup.NoteHealth(c.Service, c.Layer, string(c.From), string(c.To), c.Detail) }})
 	background.Go(func() {
 		if err := u.api.Health.Run(serving); err != nil && serving.Err() == nil {

@@ -62,6 +62,9 @@ type Options struct {
 	Places  layout.Places
 	Timeout time.Duration // for one layer; 0 is 2 s. Half of it is slow
 	Log     *slog.Logger  // nil logs nothing
+	// Asleep reports whether a service sleeps until somebody connects, and is
+	// not to be woken by the question. Nil: none does.
+	Asleep func(service string) bool
 }
 
 // slowShare is the part of the timeout after which an answer is slow.
@@ -82,6 +85,9 @@ func Probe(ctx context.Context, opts Options, s *discovery.Service) Report {
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Asleep != nil && opts.Asleep(s.Name.String()) {
+		return asleep(s)
 	}
 	p := &prober{opts: opts, service: s, turn: make(chan struct{}, maxAtOnce)}
 	r := Report{Service: s.Name.String(), Contexts: make([]ContextReport, len(s.Contexts))}
@@ -121,6 +127,23 @@ func (w Word) rank() int {
 		return 1
 	}
 	return 0
+}
+
+// asleep is the report of a service of which no layer is asked.
+func asleep(s *discovery.Service) Report {
+	layer := Layer{Word: Asleep, Detail: "the first connection starts the service"}
+	r := Report{Service: s.Name.String(), Word: Asleep, Main: layer, UI: layer}
+	if s.UI == nil {
+		r.UI = Layer{Word: Absent}
+	}
+	for _, c := range s.Contexts {
+		report := ContextReport{Name: c.Name.String()}
+		for _, d := range c.Domains {
+			report.Domains = append(report.Domains, DomainReport{Name: d.Name.String(), Layer: layer})
+		}
+		r.Contexts = append(r.Contexts, report)
+	}
+	return r
 }
 
 // worst returns the word of the worst layer. A UI that sleeps is well.

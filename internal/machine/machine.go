@@ -33,11 +33,12 @@ const (
 	Exited                 // ended well, and is not to be restarted
 	Failed                 // rests until told to start
 	Scheduled              // a job that waits for the time of its next run
+	Asleep                 // its sockets are held for it; the first connection starts it
 )
 
 // String returns the phase's word.
 func (p Phase) String() string {
-	return [...]string{"stopped", "waiting", "starting", "running", "stopping", "ending", "backoff", "exited", "failed", "scheduled"}[min(p, Scheduled)]
+	return [...]string{"stopped", "waiting", "starting", "running", "stopping", "ending", "backoff", "exited", "failed", "scheduled", "asleep"}[min(p, Asleep)]
 }
 
 // HasProcess reports whether a unit in this phase may have processes.
@@ -50,6 +51,7 @@ func (p Phase) Resting() bool { return p == Stopped || p == Exited || p == Faile
 type Policy struct {
 	Oneshot      bool
 	Scheduled    bool          // a Oneshot that is run again and again: Start waits for its time, Restart does not
+	OnDemand     bool          // start with the first connection to its sockets, and again after it ended well
 	AfterGood    bool          // start again after an exit with status 0
 	AfterBad     bool          // start again after any other
 	Initial, Max time.Duration // of the wait before a restart
@@ -106,6 +108,8 @@ const (
 	Replace                 // told to start anew without a moment in which nobody serves
 	AdoptedHeir             // beside the adopted process there is one that gets ready
 	AdoptedLeaver           // beside it there is one whose place it took
+	Wake                    // somebody connects to a socket that is held
+	NotHeld                 // the sockets cannot be held; Cause says why
 )
 
 // Event is what happened, and when.
@@ -135,6 +139,7 @@ const (
 	ArmRestart             // set a timer for the wait before a restart
 	ArmKill                // set one for the grace
 	ArmReady               // set one for the time to become ready
+	Hold                   // hold the sockets, and report Wake when somebody connects, or NotHeld
 )
 
 // Action is what follows from a Step.
@@ -166,6 +171,8 @@ func Step(p Policy, s State, e Event) Result {
 		return replace(p, s, e)
 	case AdoptedHeir, AdoptedLeaver:
 		return joined(p, s, e)
+	case Wake, NotHeld:
+		return woken(s, e)
 	}
 	switch {
 	case e.Attempt == s.Attempt:
@@ -226,7 +233,7 @@ func told(p Policy, s State, e Event) Result {
 	switch s.Phase {
 	case Starting, Running:
 		return stopNow(p, s, or(cause, "told to stop"))
-	case Waiting, Backoff, Exited, Failed, Scheduled:
+	case Waiting, Backoff, Exited, Failed, Scheduled, Asleep:
 		s.Phase, s.Next = Stopped, time.Time{}
 		return Result{State: s, Cause: or(cause, "told to stop")}
 	}
@@ -263,10 +270,10 @@ func waited(p Policy, s State, e Event) Result {
 		s.Phase = Failed
 		return Result{State: s, Cause: e.Cause}
 	}
-	s.Phase, s.UpSince = Starting, e.At
-	s = next(s)
-	s.Attempt = s.Last
-	return Result{State: s, Actions: []Action{{Verb: Spawn}}, Cause: or(e.Cause, "starts")}
+	if p.OnDemand {
+		return sleep(s, or(e.Cause, "asleep: the first connection starts it"))
+	}
+	return begin(s, e, or(e.Cause, "starts"))
 }
 
 // adopted is Step for a process that an earlier supervisor started. It counts
@@ -385,6 +392,8 @@ func again(p Policy, s State, e Event, how string) Result {
 		return Result{State: s, Cause: join("failed", how)}
 	case !bad && p.Scheduled:
 		return schedule(fresh(s), e, join("done", how))
+	case !bad && p.OnDemand:
+		return sleep(fresh(s), join("asleep", how))
 	case !bad && (p.Oneshot || !p.AfterGood):
 		s.Phase = Exited
 		return Result{State: s, Cause: join("done", how)}

@@ -16,13 +16,19 @@ func policy() machine.Policy {
 		Window: time.Minute, Grace: 10 * time.Second, StartTimeout: time.Minute}
 }
 
+func onDemand() machine.Policy {
+	p := policy()
+	p.OnDemand = true
+	return p
+}
+
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // words writes the actions as the table has them.
 func words(as []machine.Action) string {
 	var w []string
 	for _, a := range as {
-		w = append(w, [...]string{"deps", "spawn", "watch", "signal", "kill", "arm-restart", "arm-kill", "arm-ready"}[a.Verb])
+		w = append(w, [...]string{"deps", "spawn", "watch", "signal", "kill", "arm-restart", "arm-kill", "arm-ready", "hold"}[a.Verb])
 	}
 	return strings.Join(w, " ")
 }
@@ -31,6 +37,7 @@ func TestStep(t *testing.T) {
 	t.Parallel()
 	up := machine.State{Phase: machine.Running, Want: true, Attempt: 4, UpSince: epoch}
 	in := func(p machine.Phase) machine.State { s := up; s.Phase = p; return s }
+	ended := in(machine.Ending)
 	oneshot := policy()
 	oneshot.Oneshot, oneshot.AfterGood, oneshot.AfterBad = true, false, false
 	for _, c := range []struct {
@@ -55,6 +62,12 @@ func TestStep(t *testing.T) {
 		{"ready of an old process", policy(), in(machine.Starting), machine.Event{Op: machine.Ready, Attempt: 3}, machine.Starting, "", ""},
 		{"not ready in time", policy(), in(machine.Starting), machine.Event{Op: machine.Timer, Timer: machine.ArmReady, Attempt: 4}, machine.Ending, "kill", "not ready within 1m0s"},
 		{"stop", policy(), up, machine.Event{Op: machine.Stop}, machine.Stopping, "signal arm-kill", "told to stop"},
+		{"asleep in the place of a start", onDemand(), in(machine.Waiting), machine.Event{Op: machine.Cleared}, machine.Asleep, "hold", "asleep: the first connection starts it"},
+		{"woken", onDemand(), in(machine.Asleep), machine.Event{Op: machine.Wake}, machine.Starting, "spawn", "somebody connects: starts"},
+		{"woken while it runs", onDemand(), up, machine.Event{Op: machine.Wake}, machine.Running, "", ""},
+		{"nothing to hold", onDemand(), in(machine.Asleep), machine.Event{Op: machine.NotHeld, Cause: "no folder"}, machine.Failed, "", "failed: no folder"},
+		{"stop while it sleeps", onDemand(), in(machine.Asleep), machine.Event{Op: machine.Stop}, machine.Stopped, "", "told to stop"},
+		{"asleep again", onDemand(), ended, machine.Event{Op: machine.Gone, Attempt: 4, Cause: "exit 0"}, machine.Asleep, "hold", "asleep: exit 0"},
 		{"stop while it ends", policy(), in(machine.Ending), machine.Event{Op: machine.Stop}, machine.Ending, "", ""},
 		{"stop in backoff", policy(), in(machine.Backoff), machine.Event{Op: machine.Stop}, machine.Stopped, "", "told to stop"},
 		{"ignores the stop signal", policy(), in(machine.Stopping), machine.Event{Op: machine.Timer, Timer: machine.ArmKill, Attempt: 4}, machine.Stopping, "kill", "did not stop within 10s: killed"},
@@ -260,6 +273,10 @@ func (w *world) happen(t *testing.T, p machine.Policy, r *rand.Rand, told bool) 
 		ev.Op = machine.Ready
 	case c.alive && n == 5:
 		ev.Op = machine.Broken
+	case w.state.Phase == machine.Asleep && n < 8:
+		if ev.Op = machine.Wake; r.IntN(8) == 0 {
+			ev.Op = machine.NotHeld
+		}
 	case w.asked && n < 8:
 		w.asked = false
 		if ev.Op = machine.Cleared; r.IntN(8) == 0 {
@@ -287,6 +304,7 @@ func TestRandomWalk(t *testing.T) {
 		p := policy()
 		p.AfterBad, p.Oneshot = r.IntN(3) > 0, r.IntN(4) == 0
 		p.AfterGood = p.AfterBad && r.IntN(2) == 0
+		p.OnDemand = !p.Oneshot && r.IntN(3) == 0
 		if r.IntN(3) == 0 {
 			p.Initial = 0
 		}

@@ -280,6 +280,9 @@ func (h *Host) Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range spec.Files {
+		files = append(files, f.Fd())
+	}
 	attr.Files = files
 	p := &Process{host: h, mark: h.mark(spec.Unit, spec.Run), notify: spec.Notify, limits: spec.Limits}
 	if h.groups != nil {

@@ -7,6 +7,7 @@ package osproc
 
 import (
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,8 +40,10 @@ type Spec struct {
 	// Output opens the pipes that the process writes to. The files are closed
 	// again once it has them.
 	Stdout, Stderr string
-	User, Group    string // by name or number; empty for one's own
-	Limits         Limits
+	// Files are open in the process from 3 on, as sd_listen_fds(3) has it.
+	Files       []*os.File
+	User, Group string // by name or number; empty for one's own
+	Limits      Limits
 	// Notify receives the process's sd_notify messages. It must not block.
 	Notify func(Notice)
 }

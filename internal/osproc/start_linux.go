@@ -163,6 +163,9 @@ func limited(path string, spec Spec) (string, []string) {
 	if n := spec.Limits.OpenFiles; n > 0 {
 		script += "ulimit -n " + strconv.Itoa(n) + " && "
 	}
+	if len(spec.Files) > 0 { // whom the sockets are meant for is known only then
+		script += "LISTEN_PID=$$ && export LISTEN_PID && "
+	}
 	if script == "" {
 		return path, spec.Args
 	}

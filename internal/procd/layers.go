@@ -65,14 +65,14 @@ func (a *API) health(ctx context.Context, p NameParams) (health.Report, error) {
 			return r, nil
 		}
 	}
-	return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s), nil
+	return health.Probe(ctx, a.probing(), s), nil
 }
 
 // well returns how a service is, as it is followed: asked anew where it is not
 // known to be well, and else as it was found last.
 func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
 	if a.Health == nil {
-		return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s)
+		return health.Probe(ctx, a.probing(), s)
 	}
 	r, ok := a.Health.Report(s.Name.String())
 	if ok && (r.Word == health.Healthy || r.Word == health.Asleep) {
@@ -80,7 +80,7 @@ func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
 	}
 	now, ok := a.Health.Ask(ctx, s.Name.String())
 	if !ok {
-		return health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, s) // it came this moment
+		return health.Probe(ctx, a.probing(), s) // it came this moment
 	}
 	if r, ok = a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown {
 		return r

@@ -314,7 +314,7 @@ func (a *API) one(name string) (ServiceStatus, error) {
 func attention(processes []supervisor.Status) string {
 	state, best := "", -1
 	for _, p := range processes {
-		rank := slices.Index([]string{"running", "scheduled", "exited", "stopped", "waiting", "starting", "stopping", "ending", "backoff", "failed"}, p.State)
+		rank := slices.Index([]string{"running", "asleep", "scheduled", "exited", "stopped", "waiting", "starting", "stopping", "ending", "backoff", "failed"}, p.State)
 		if rank > best {
 			state, best = p.State, rank
 		}
@@ -415,7 +415,7 @@ func (a *API) Ready(ctx context.Context, name string) (ready, known bool, detail
 	if found == nil {
 		return false, false, "no sockets yet"
 	}
-	r := health.Probe(ctx, health.Options{Places: a.Places, Log: a.Log}, found)
+	r := health.Probe(ctx, a.probing(), found)
 	return r.Word == health.Healthy, true, unwell(r)
 }
 

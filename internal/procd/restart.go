@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/health"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
 
@@ -53,3 +54,11 @@ func (a *API) restartUI(ctx context.Context, name string) error {
 	defer c.Close()
 	return c.Call(ctx, "ui.restart", nil, nil)
 }
+
+// probing is how services are asked how they are: one that sleeps is not.
+func (a *API) probing() health.Options {
+	return health.Options{Places: a.Places, Log: a.Log, Asleep: a.Asleep}
+}
+
+// Asleep reports whether a service sleeps until somebody connects.
+func (a *API) Asleep(name string) bool { return a.Supervisor != nil && a.Supervisor.Asleep(name) }

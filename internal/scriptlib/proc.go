@@ -202,7 +202,7 @@ func waitHealthy(c *rhai.Context, p *Proc, name string, seconds rhai.Value) (boo
 
 // well reports whether a service is up and every layer that it has is healthy.
 func well(s procd.ServiceStatus) bool {
-	if s.State != "running" && s.State != "exited" && s.State != "unsupervised" {
+	if s.State != "running" && s.State != "exited" && s.State != "asleep" && s.State != "unsupervised" {
 		return false
 	}
 	return s.Health == nil || s.Health.Word == health.Healthy || s.Health.Word == health.Asleep

@@ -39,7 +39,7 @@ type Status struct {
 	Name        string     `json:"name"`
 	Label       string     `json:"label,omitempty"`
 	Kind        string     `json:"kind"`
-	State       string     `json:"state"`   // stopped, waiting, starting, running, stopping, ending, backoff, exited, failed or scheduled
+	State       string     `json:"state"`   // stopped, waiting, starting, running, stopping, ending, backoff, exited, failed, scheduled or asleep
 	Desired     string     `json:"desired"` // up or down
 	PID         int        `json:"pid,omitempty"`
 	Successor   int        `json:"successor,omitzero"`     // the process that gets ready to take its place
@@ -59,7 +59,7 @@ type Status struct {
 // Up reports whether the unit is ready for use: running, a oneshot that ended
 // well, or a job that waits for its time.
 func (s Status) Up() bool {
-	return s.State == "running" || s.State == "exited" && s.Kind == "oneshot" || s.State == "scheduled"
+	return s.State == "running" || s.State == "exited" && s.Kind == "oneshot" || s.State == "scheduled" || s.State == "asleep"
 }
 
 // Resting reports whether nothing goes on with the unit any more.

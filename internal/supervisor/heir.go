@@ -66,11 +66,12 @@ func (s *Supervisor) Replace(ctx context.Context, name string) error {
 		return err
 	}
 	var heir uint64
-	busy, running := false, false
+	busy, running, held := false, false, false
 	err = k.tell(ctx, message{do: func(ctx context.Context) {
 		running = k.state.Phase == machine.Running
+		held = k.policy.OnDemand
 		busy = k.state.Heir != 0 || k.state.Leaver != 0
-		if running && !busy {
+		if running && !busy && !held {
 			k.step(ctx, machine.Event{Op: machine.Replace})
 			heir = k.state.Heir
 		}
@@ -80,6 +81,8 @@ func (s *Supervisor) Replace(ctx context.Context, name string) error {
 		return err
 	case busy:
 		return fault.Errorf(fault.Conflict, "restart %s gracefully: such a restart is under way", name)
+	case running && held: // who connects meanwhile waits in a socket that is held
+		return s.Restart(ctx, name)
 	case !running:
 		return s.Start(ctx, name)
 	}

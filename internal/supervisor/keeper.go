@@ -47,6 +47,7 @@ type keeper struct {
 	shown   string // the state that the history last told
 	capture *logs.Capture
 	timers  []*time.Timer
+	held    holding     // of a unit on demand
 	silence *time.Timer // the watchdog's
 	unwatch func()      // ends the look-out for readiness
 	ill     illness
@@ -78,7 +79,7 @@ func (k *keeper) define(u unit.Unit) {
 	k.mu.Unlock()
 	d := u.WithDefaults()
 	k.policy = machine.Policy{
-		Oneshot: d.Kind != unit.Service, Scheduled: d.Kind == unit.Job, AfterGood: d.Restart == unit.Always, AfterBad: d.Restart != unit.Never,
+		Oneshot: d.Kind != unit.Service, Scheduled: d.Kind == unit.Job, OnDemand: d.OnDemand, AfterGood: d.Restart == unit.Always, AfterBad: d.Restart != unit.Never,
 		Initial: d.Backoff.Initial.Std(), Max: d.Backoff.Max.Std(), Factor: d.Backoff.Factor, Jitter: d.Backoff.Jitter,
 		MaxRestarts: d.MaxRestarts, Window: d.Window.Std(), Grace: d.Grace.Std(), StartTimeout: d.Ready.Timeout.Std(),
 	}
@@ -205,8 +206,14 @@ func (k *keeper) step(ctx context.Context, e machine.Event) {
 		if !k.state.Phase.HasProcess() {
 			k.quiet()
 		}
+		if k.state.Phase.Resting() {
+			k.release()
+		}
 		if k.state.Phase == machine.Running {
 			k.ready = true
+			if k.policy.OnDemand {
+				k.held.seen = k.standing()
+			}
 		}
 		if old.Phase == machine.Waiting || k.state.Phase == machine.Waiting {
 			k.sup.waits(k, k.state.Phase == machine.Waiting)
@@ -313,6 +320,8 @@ func (k *keeper) act(ctx context.Context, a machine.Action) {
 		k.end(attempt)
 	case machine.Kill:
 		k.kill(attempt)
+	case machine.Hold:
+		k.hold(ctx)
 	case machine.ArmRestart, machine.ArmKill, machine.ArmReady:
 		if a.Verb == machine.ArmRestart {
 			k.disarm() // it waits for nothing else

@@ -24,6 +24,8 @@ func (s *Supervisor) Why(ctx context.Context, name string) (string, error) {
 		fmt.Fprintf(&b, "%s has not been started: it %s.", name, orWord(st.Detail, "waits for the units that it comes after"))
 	case "backoff":
 		fmt.Fprintf(&b, "%s ended and is started again in %.1f s.", name, time.Until(*st.NextAttempt).Seconds())
+	case "asleep":
+		fmt.Fprintf(&b, "%s sleeps since %v: the first connection to its sockets starts it.", name, for0)
 	case "scheduled":
 		fmt.Fprintf(&b, "%s runs next at %s.", name, st.NextAttempt.Local().Format(time.DateTime))
 	case "failed":

@@ -95,7 +95,7 @@ func report(file string, found []placed) error {
 func suggestion(key []string) string {
 	const known = "name description label kind command interpreter script dir env env_files user group limits after requires wants " +
 		"restart backoff max_restarts window stop_signal grace ready watchdog logs schedule restart_unhealthy memory cpu_weight open_files processes " +
-		"initial max factor jitter mode url address delay interval timeout max_size max_files max_age drop"
+		"initial max factor jitter mode url address delay interval timeout max_size max_files max_age drop on_demand sockets idle"
 	last := key[len(key)-1]
 	for word := range strings.FieldsSeq(known) {
 		if distance(last, word) <= 1+len(word)/6 {

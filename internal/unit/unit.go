@@ -84,6 +84,15 @@ type Unit struct {
 	Requires []string `toml:"requires,omitempty" json:"requires,omitempty"`
 	Wants    []string `toml:"wants,omitempty" json:"wants,omitempty"`
 
+	// OnDemand has hero_proc hold the service's sockets and start it with the
+	// first connection. Sockets are those, relative to the sockets folder: the
+	// service's own by default; those that it was seen with are held as well.
+	// After Idle without a connection in use the service ends and sleeps again;
+	// zero means never.
+	OnDemand bool     `toml:"on_demand,omitempty" json:"on_demand,omitempty"`
+	Sockets  []string `toml:"sockets,omitempty" json:"sockets,omitempty"`
+	Idle     Duration `toml:"idle,omitempty" json:"idle,omitzero"`
+
 	// Restart is Always by default, and Never for a Oneshot and a Job.
 	Restart Restart `toml:"restart,omitempty" json:"restart,omitempty"`
 	// Backoff is the wait before each restart.

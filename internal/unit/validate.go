@@ -101,6 +101,7 @@ func (u Unit) Problems() []Problem {
 	if m := u.Limits.Memory; m != 0 && m < 1<<20 {
 		c.add("limits.memory", "%v is less than 1MiB", m)
 	}
+	u.checkOnDemand(&c)
 	c.notNegative("limits.open_files", u.Limits.OpenFiles)
 	c.notNegative("limits.processes", u.Limits.Processes)
 	c.notNegative("logs.max_files", u.Logs.MaxFiles)
@@ -192,6 +193,22 @@ func (u Unit) checkDependencies(c *checker) {
 			} else if name == u.Name {
 				c.add(d.key, "names the unit itself")
 			}
+		}
+	}
+}
+
+func (u Unit) checkOnDemand(c *checker) {
+	switch {
+	case !u.OnDemand && len(u.Sockets) > 0:
+		c.add("sockets", "are of use only with on_demand = true")
+	case !u.OnDemand && u.Idle != 0:
+		c.add("idle", "is of use only with on_demand = true")
+	case u.OnDemand && u.Kind != "" && u.Kind != Service:
+		c.add("on_demand", "is for services, and this is a %s", u.Kind)
+	}
+	for _, s := range u.Sockets {
+		if !filepath.IsLocal(s) || !strings.HasSuffix(s, ".sock") || strings.ContainsAny(s, ":\x00") {
+			c.add("sockets", "%q is no path of a socket below the sockets folder, such as \"%s.sock\"", s, u.Name)
 		}
 	}
 }
