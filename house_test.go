@@ -67,6 +67,7 @@ var house = map[string]pkg{
 	"internal/tenancy":    {layer: 7},
 	"internal/access":     {layer: 1, third: []string{"github.com/pelletier/go-toml/v2"}},
 	"internal/proxy":      {layer: 6},
+	"internal/proxy/fast": {layer: 5},
 	"internal/web":        {layer: 7},
 	"mcp":                 {layer: 5, third: []string{"github.com/modelcontextprotocol/go-sdk"}},
 	"internal/procd":      {layer: 7},

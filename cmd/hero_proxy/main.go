@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -38,11 +39,13 @@ func program() cli.Program {
 func serveCommand() cli.Command {
 	var listen string
 	var hosts names
+	var general bool
 	return cli.Command{
-		Name: "serve", Args: "[--listen 127.0.0.1:9998] [--host NAME]", Help: "answer HTTP until told to stop; hero_proc does this",
+		Name: "serve", Args: "[--listen 127.0.0.1:9998] [--host NAME] [--general-only]", Help: "answer HTTP until told to stop; hero_proc does this",
 		Flags: func(f *flag.FlagSet) {
 			f.StringVar(&listen, "listen", "127.0.0.1:9998", "`address` to listen on")
 			f.Var(&hosts, "host", "a further `name` that the proxy is asked by; may be given again")
+			f.BoolVar(&general, "general-only", false, "leave the short way for plain calls out")
 		},
 		Run: func(ctx context.Context, c cli.Call) error {
 			env, err := sdk.ProcessEnv()
@@ -57,6 +60,11 @@ func serveCommand() cli.Command {
 			if err != nil {
 				return err
 			}
+			if !general {
+				// Each loop waits in the kernel on a thread of its own: without one more
+				// they would take turns with the collector and with the general path.
+				runtime.GOMAXPROCS(runtime.NumCPU() + 1)
+			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
 			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Policy: policy.Policy, Hosts: hosts,
 				Log: env.Log, Audit: env.Log})
@@ -64,7 +72,7 @@ func serveCommand() cli.Command {
 				Description: "HTTP to the right socket: services, their UIs, their domains."}
 			return sdk.Run(ctx, env, svc,
 				sdk.Task{Name: "watch", Run: watcher.Run},
-				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, proxy.Strict(l), handler) }})
+				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, handler.Listen(l, general), handler) }})
 		},
 	}
 }
@@ -92,7 +100,7 @@ const grace = 5 * time.Second
 
 // serve answers on l until ctx ends, and then ends what is in flight.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	srv := &http.Server{Handler: h, ConnContext: proxy.ConnContext, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	ended := make(chan error, 1)
 	var serving sync.WaitGroup
 	serving.Go(func() { ended <- srv.Serve(l) })

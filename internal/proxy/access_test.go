@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,16 +18,15 @@ import (
 )
 
 // guarded is the fixture behind a policy.
-func guarded(t *testing.T, policy string) (*fixture, *bytes.Buffer) {
+func guarded(t *testing.T, general bool, policy string) (*fixture, *bytes.Buffer) {
 	t.Helper()
-	f := newFixture(t)
+	f := newFixture(t, general)
 	p := must(access.Parse([]byte(strings.NewReplacer("@agent", access.Hash("agent"), "@admin", access.Hash("admin")).Replace(policy))))
 	audit := new(bytes.Buffer)
 	door := proxy.New(proxy.Options{Places: f.places, Tree: f.tree.Load, Policy: func() *access.Policy { return p }, Audit: slog.New(slog.NewTextHandler(audit, nil))})
 	t.Cleanup(door.Close)
 	f.front.Close()
-	f.front = httptest.NewServer(door)
-	t.Cleanup(f.front.Close)
+	f.front = serve(t, door, general)
 	return f, audit
 }
 
@@ -49,8 +47,10 @@ who = ["admin"]
 allow = ["**"]
 `
 
-func TestAccess(t *testing.T) {
-	f, audit := guarded(t, agentPolicy)
+func TestAccess(t *testing.T) { both(t, testAccess) }
+
+func testAccess(t *testing.T, general bool) {
+	f, audit := guarded(t, general, agentPolicy)
 	f.upstream("hero_food_ui.sock", echo)
 	f.upstream("hero_food_server/root/delivery.sock", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/openrpc.json" {
@@ -158,8 +158,10 @@ func TestPolicyFile(t *testing.T) {
 	}
 }
 
-func TestCheckAndRoutes(t *testing.T) {
-	f, _ := guarded(t, agentPolicy)
+func TestCheckAndRoutes(t *testing.T) { both(t, testCheckAndRoutes) }
+
+func testCheckAndRoutes(t *testing.T, general bool) {
+	f, _ := guarded(t, general, agentPolicy)
 	p := must(access.Parse([]byte(strings.NewReplacer("@agent", access.Hash("agent"), "@admin", access.Hash("admin")).Replace(agentPolicy))))
 	for _, c := range []struct {
 		ask  proxy.Ask
@@ -181,8 +183,10 @@ func TestCheckAndRoutes(t *testing.T) {
 }
 
 // The bridge learns from the proxy alone what an agent may call.
-func TestClaims(t *testing.T) {
-	f, _ := guarded(t, agentPolicy)
+func TestClaims(t *testing.T) { both(t, testClaims) }
+
+func testClaims(t *testing.T, general bool) {
+	f, _ := guarded(t, general, agentPolicy)
 	f.upstream("hero_inspector_ui.sock", echo)
 	tree := *f.tree.Load()
 	id := must(unixsock.Stat(filepath.Join(f.places.Sockets, "hero_inspector_ui.sock")))

@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
@@ -44,8 +41,12 @@ func TestAttacks(t *testing.T) {
 		t.Skip("left out: python3 is not installed, which sends the attacks")
 	}
 	if testing.Short() {
-		t.Skip("left out: the attacks take two minutes")
+		t.Skip("left out: the attacks take a minute")
 	}
+	both(t, func(t *testing.T, general bool) { replayAttacks(t, general, python, replay, corpus) })
+}
+
+func replayAttacks(t *testing.T, general bool, python, replay, corpus string) {
 	home := must(os.MkdirTemp("", "h"))
 	t.Cleanup(func() { os.RemoveAll(home) })
 	places := layout.Places{Home: home, Sockets: filepath.Join(home, "s")}
@@ -53,7 +54,7 @@ func TestAttacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	tokens := map[string]string{"admin": "hp_" + rand.Text(), "agent": "hp_" + rand.Text(), "ext": "hp_" + rand.Text()}
-	addr := door(t, places, tokens)
+	addr := door(t, general, places, tokens)
 	out := filepath.Join(home, "out.json")
 	cmd := exec.CommandContext(t.Context(), python, replay, "--cases", corpus, "--target", addr, "--sockets", places.Sockets, "--fs",
 		"--admin", tokens["admin"], "--agent", tokens["agent"], "--ext", tokens["ext"], "--json", out)
@@ -89,7 +90,7 @@ func TestAttacks(t *testing.T) {
 }
 
 // door is a proxy on a port, with the tokens that the corpus speaks of.
-func door(t *testing.T, places layout.Places, tokens map[string]string) string {
+func door(t *testing.T, general bool, places layout.Places, tokens map[string]string) string {
 	t.Helper()
 	doc := []byte("local = false\n[[rule]]\nwho = ['ext']\ndeny = ['*/*/identity']\n")
 	for _, g := range []access.Grant{
@@ -104,17 +105,15 @@ func door(t *testing.T, places layout.Places, tokens map[string]string) string {
 	ctx, stop := context.WithCancel(context.Background())
 	watcher := discovery.NewWatcher(discovery.Options{Places: places, Log: slog.New(slog.DiscardHandler)})
 	p := proxy.New(proxy.Options{Places: places, Tree: watcher.Tree, Policy: func() *access.Policy { return policy }})
-	l := must(net.Listen("tcp", "127.0.0.1:0"))
-	srv := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	front := serve(t, p, general)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := watcher.Run(ctx); err != nil && ctx.Err() == nil {
 			t.Errorf("watch: %v", err)
 		}
 	})
-	serving.Go(func() { srv.Serve(proxy.Strict(l)) })
 	t.Cleanup(func() {
-		srv.Close()
+		front.Close()
 		stop()
 		serving.Wait()
 		p.Close()
@@ -122,5 +121,5 @@ func door(t *testing.T, places layout.Places, tokens map[string]string) string {
 	if _, err := watcher.Wait(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String()
+	return front.Listener.Addr().String()
 }

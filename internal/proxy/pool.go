@@ -27,6 +27,9 @@ type pooled struct {
 // RoundTrip sends a request to the socket of its hop.
 func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
 	to := target(r.Context())
+	if to.visit.pending != nil {
+		return resume(to.visit.pending, to.path, r)
+	}
 	t, err := p.transport(to.path, to.Socket.ID)
 	if err != nil {
 		return nil, err

@@ -91,13 +91,20 @@ func (p *Proxy) Close() { p.sockets.close() }
 
 // ServeHTTP answers one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	pending := pendingOf(r.Context())
+	if pending != nil {
+		defer pending.Close()
+	}
 	if refusal := p.admit(r); refusal != nil {
 		w.Header().Set("Connection", "close")
 		refuse(w, refusal, "")
 		return
 	}
-	v := p.visitor(r)
-	defer p.record(v, r, time.Now())
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	_ = err // who has no address is not of this machine
+	v := newVisit(p.opts.Policy(), r.Header["Authorization"], peer)
+	v.pending = pending
+	defer p.record(v, r.Method, r.RemoteAddr, time.Now())
 	if !v.known {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		v.refuse(w, &route.Refusal{Status: http.StatusUnauthorized, Detail: "show a token that is valid here"}, "")
@@ -108,7 +115,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.own(w, r, path, v)
 		return
 	}
-	to, refusal := p.resolve(v, path)
+	to, refusal := v.resolve(p.opts.Tree(), path)
 	if refusal != nil {
 		v.refuse(w, refusal, "")
 		return
@@ -316,18 +323,27 @@ func traceparent(s string) bool {
 // server takes for it: names with an underscore reach many as the same name.
 func cleanse(h http.Header) {
 	for name := range h {
-		lower := strings.ToLower(name)
-		switch {
-		case strings.Contains(name, "_"),
-			strings.HasPrefix(lower, "x-forwarded"), lower == "forwarded", lower == "x-real-ip",
-			strings.HasPrefix(lower, "x-original-"), lower == "x-rewrite-url",
-			strings.HasPrefix(lower, "x-accel-"), strings.HasPrefix(lower, "x-sendfile"), lower == "te",
-			strings.HasPrefix(lower, "x-hero-") && lower != "x-hero-context",
-			strings.HasPrefix(lower, "x-client-cert"), strings.HasPrefix(lower, "x-ssl-"),
-			strings.HasPrefix(lower, "tailscale-"), lower == "authorization", lower == "proxy-authorization":
+		if withheld(strings.ToLower(name)) {
 			delete(h, name)
 		}
 	}
+}
+
+// withheld reports whether a header of that name, in lower case, is taken off.
+func withheld(lower string) bool {
+	switch lower {
+	case "forwarded", "x-real-ip", "x-rewrite-url", "te", "authorization", "proxy-authorization":
+		return true
+	}
+	if strings.Contains(lower, "_") {
+		return true
+	}
+	for _, prefix := range []string{"x-forwarded", "x-original-", "x-accel-", "x-sendfile", "x-client-cert", "x-ssl-", "tailscale-"} {
+		if strings.HasPrefix(lower, prefix) {
+			return true
+		}
+	}
+	return strings.HasPrefix(lower, "x-hero-") && lower != "x-hero-context"
 }
 
 // failed answers for a socket that did not.

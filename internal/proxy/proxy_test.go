@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -38,17 +40,47 @@ type fixture struct {
 	places layout.Places
 	tree   atomic.Pointer[discovery.Tree]
 	front  *httptest.Server
+	// general says that the short way is off.
+	general bool
 }
 
-func newFixture(t *testing.T) *fixture {
+// both runs a test on both paths.
+func both(t *testing.T, test func(t *testing.T, general bool)) {
+	t.Helper()
+	for name, general := range map[string]bool{"fast": false, "general": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, general)
+		})
+	}
+}
+
+// serve puts a door on a port.
+func serve(t *testing.T, p *proxy.Proxy, general bool) *httptest.Server {
+	t.Helper()
+	return serveHandler(t, p, p, general)
+}
+
+func serveHandler(t *testing.T, p *proxy.Proxy, h http.Handler, general bool) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Listener = p.Listen(s.Listener, general)
+	s.Config.ConnContext = proxy.ConnContext
+	s.Config.ReadHeaderTimeout, s.Config.MaxHeaderBytes = 10*time.Second, 64<<10
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newFixture(t *testing.T, general bool) *fixture {
 	t.Helper()
 	home := must(os.MkdirTemp("", "hero"))
 	t.Cleanup(func() { os.RemoveAll(home) })
-	f := &fixture{t: t, places: layout.Places{Home: home, Sockets: filepath.Join(home, "s")}}
+	f := &fixture{t: t, places: layout.Places{Home: home, Sockets: filepath.Join(home, "s")}, general: general}
 	p := proxy.New(proxy.Options{Places: f.places, Tree: f.tree.Load})
 	t.Cleanup(p.Close)
-	f.front = httptest.NewServer(p)
-	t.Cleanup(f.front.Close)
+	f.front = serve(t, p, general)
 	f.set()
 	return f
 }
@@ -113,8 +145,10 @@ func (f *fixture) do(method, path, body string, header ...string) (*http.Respons
 	return resp, string(must(io.ReadAll(resp.Body)))
 }
 
-func TestForwardsWhatCame(t *testing.T) {
-	f := newFixture(t)
+func TestForwardsWhatCame(t *testing.T) { both(t, testForwardsWhatCame) }
+
+func testForwardsWhatCame(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	f.upstream("hero_food_ui.sock", echo)
 	f.upstream("hero_food.sock", echo)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
@@ -141,9 +175,11 @@ func TestForwardsWhatCame(t *testing.T) {
 	}
 }
 
-func TestHeadersThatOnlyTheProxySets(t *testing.T) {
+func TestHeadersThatOnlyTheProxySets(t *testing.T) { both(t, testHeadersThatOnlyTheProxySets) }
+
+func testHeadersThatOnlyTheProxySets(t *testing.T, general bool) {
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	f := newFixture(t)
+	f := newFixture(t, general)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
 	_, body := f.do("POST", "/hero_food/root/delivery/rpc", "{}", "Content-Type", "application/json",
 		"X-Hero-User", "root", "x-hero-claims", "all", "X_Hero_User", "root", "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Prefix", "/evil",
@@ -164,8 +200,10 @@ func TestHeadersThatOnlyTheProxySets(t *testing.T) {
 
 // A context header that got lost on the way once made every tenant read the
 // first one's data.
-func TestContextHeaderArrives(t *testing.T) {
-	f := newFixture(t)
+func TestContextHeaderArrives(t *testing.T) { both(t, testContextHeaderArrives) }
+
+func testContextHeaderArrives(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	f.upstream("hero_food_server/root/delivery.sock", echo)
 	for given, want := range map[string]string{"root": "root", "org_acme": "org_acme", "0": "0"} {
 		header := []string{"Content-Type", "application/json"}
@@ -182,8 +220,10 @@ func TestContextHeaderArrives(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	f := newFixture(t)
+func TestRefusals(t *testing.T) { both(t, testRefusals) }
+
+func testRefusals(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	f.upstream("hero_food_ui.sock", echo)
 	for _, c := range []struct {
 		method, path string
@@ -223,8 +263,10 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestSocketThatIsReplaced(t *testing.T) {
-	f := newFixture(t)
+func TestSocketThatIsReplaced(t *testing.T) { both(t, testSocketThatIsReplaced) }
+
+func testSocketThatIsReplaced(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	first := f.upstream("hero_food_ui.sock", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "first") })
 	if _, body := f.do("GET", "/hero_food/", ""); body != "first" {
 		t.Fatal(body)
@@ -238,8 +280,10 @@ func TestSocketThatIsReplaced(t *testing.T) {
 
 // Both ways at once: the socket reads the first half of the body, and the
 // caller the first half of the answer, before the second halves are sent.
-func TestStreamsBothWays(t *testing.T) {
-	f := newFixture(t)
+func TestStreamsBothWays(t *testing.T) { both(t, testStreamsBothWays) }
+
+func testStreamsBothWays(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	f.upstream("hero_food_ui.sock", func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
 		if err := c.EnableFullDuplex(); err != nil {
@@ -277,8 +321,10 @@ func TestStreamsBothWays(t *testing.T) {
 	resp.Body.Close()
 }
 
-func TestWebSocket(t *testing.T) {
-	f := newFixture(t)
+func TestWebSocket(t *testing.T) { both(t, testWebSocket) }
+
+func testWebSocket(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	f.upstream("hero_food_ui.sock", func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
@@ -311,8 +357,10 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
-func TestHome(t *testing.T) {
-	f := newFixture(t)
+func TestHome(t *testing.T) { both(t, testHome) }
+
+func testHome(t *testing.T, general bool) {
+	f := newFixture(t, general)
 	resp, body := f.do("GET", "/", "")
 	if resp.StatusCode != 200 || !strings.Contains(body, `<a href="/hero_food/">hero_food</a>`) {
 		t.Errorf("%d %s", resp.StatusCode, body)

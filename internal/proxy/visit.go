@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
+	"forge.ourworld.tf/lhumina_code/hero/internal/proxy/fast"
 	"forge.ourworld.tf/lhumina_code/hero/internal/route"
 )
 
@@ -25,23 +27,22 @@ type visit struct {
 	target   access.Target
 	methods  []string // of a body that was judged
 	rule     string
-	refused  int // the status of the refusal; 0: none
+	refused  int           // the status of the refusal; 0: none
+	pending  *fast.Pending // the socket that was sent the request already, if one was
 }
 
-// visitor finds who sent a request.
-func (p *Proxy) visitor(r *http.Request) *visit {
-	v := &visit{policy: p.opts.Policy()}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	loopback := err == nil && peer.Addr().Unmap().IsLoopback()
-	v.caller, v.known = v.policy.Caller(r.Header["Authorization"], loopback, time.Now())
+// newVisit finds who sends a request, by the values of its Authorization.
+func newVisit(policy *access.Policy, authorization []string, peer netip.AddrPort) *visit {
+	v := &visit{policy: policy}
+	v.caller, v.known = policy.Caller(authorization, peer.Addr().Unmap().IsLoopback(), time.Now())
 	return v
 }
 
 // resolve finds where a path leads, and whether this visitor may go there. To
 // one who may not reach everything, what is denied and what does not exist
 // look the same.
-func (p *Proxy) resolve(v *visit, path string) (*route.Route, *route.Refusal) {
-	to, refusal := route.Resolve(p.opts.Tree(), path)
+func (v *visit) resolve(tree *discovery.Tree, path string) (*route.Route, *route.Refusal) {
+	to, refusal := route.Resolve(tree, path)
 	if refusal != nil {
 		if refusal.Status == http.StatusNotFound && !v.policy.Everything(v.caller) {
 			return nil, notAllowed()
@@ -158,7 +159,7 @@ func (v *visit) cutsDown(to *route.Route) bool {
 
 // record writes what was decided. Where no policy is in force nothing is
 // decided but what a visitor without credentials was refused.
-func (p *Proxy) record(v *visit, r *http.Request, since time.Time) {
+func (p *Proxy) record(v *visit, verb, peer string, since time.Time) {
 	if v.policy == nil && v.known {
 		return
 	}
@@ -170,7 +171,7 @@ func (p *Proxy) record(v *visit, r *http.Request, since time.Time) {
 	if v.refused != 0 {
 		decision = "refused"
 	}
-	p.audit.Info(decision, "caller", v.caller.Name, "peer", r.RemoteAddr, "verb", r.Method, "target", name, "layer", v.target.Layer,
+	p.audit.Info(decision, "caller", v.caller.Name, "peer", peer, "verb", verb, "target", name, "layer", v.target.Layer,
 		"methods", strings.Join(v.methods[:min(len(v.methods), 20)], " "), "rule", v.rule, "status", v.refused, "ms", time.Since(since).Milliseconds())
 }
 
