@@ -24,7 +24,7 @@ const Domain = "script"
 const (
 	maxRuns   = 16               // at the same time
 	keptRuns  = 64               // that have ended, to read their output
-	maxOutput = 4096             // lines of one run that are kept
+	maxOutput = 4096             // lines of one run that are kept at least, and at most twice as many
 	maxTime   = time.Hour        // of one run
 	maxWait   = 60 * time.Second // of one call of script.read
 	maxLine   = 64 << 10         // bytes of a line
@@ -251,9 +251,9 @@ func (s *scriptRun) write(stream, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.Lines = append(s.out.Lines, Line{stream, strings.ToValidUTF8(text[:min(len(text), maxLine)], "\uFFFD")})
-	if over := len(s.out.Lines) - maxOutput; over > 0 {
-		s.out.Lines = append([]Line(nil), s.out.Lines[over:]...)
-		s.first += over
+	if n := len(s.out.Lines); n == 2*maxOutput { // half of them go at once, rather than one with each line
+		s.out.Lines = append([]Line(nil), s.out.Lines[maxOutput:]...)
+		s.first += maxOutput
 	}
 	s.tell()
 }
