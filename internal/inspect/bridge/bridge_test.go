@@ -54,6 +54,12 @@ func serve(t *testing.T, places layout.Places, rel string) *discovery.Socket {
 		}),
 	}})
 	mux.HandleFunc("GET /openrpc.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(text) })
+	return listen(t, places, rel, mux)
+}
+
+// listen serves h on a socket.
+func listen(t *testing.T, places layout.Places, rel string, h http.Handler) *discovery.Socket {
+	t.Helper()
 	path, err := places.Socket(rel)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +71,7 @@ func serve(t *testing.T, places layout.Places, rel string) *discovery.Socket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: mux}
+	s := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	t.Cleanup(func() { s.Close(); <-done })
