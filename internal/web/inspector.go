@@ -121,12 +121,6 @@ func (in *inspector) find(r *http.Request) (*discovery.Service, error) {
 	return nil, fault.WithHint(fault.Errorf(fault.NotFound, "no service %s is running here", n), "hero_inspector list")
 }
 
-// may reports whether the caller may call a method.
-func may(r *http.Request, p inspect.Place, method string) bool {
-	claims := r.Header["X-Hero-Claims"]
-	return len(claims) == 0 || len(claims) == 1 && inspect.Allowed(claims[0], p, method)
-}
-
 // events tells, as server-sent events, the number of each new tree.
 func (in *inspector) events(w http.ResponseWriter, r *http.Request) {
 	tree := in.tree()
@@ -150,7 +144,7 @@ func (in *inspector) apiComposite(w http.ResponseWriter, r *http.Request) {
 		in.answer(w, r, nil, err)
 		return
 	}
-	doc, err := in.opts.Inspect.Composite(r.Context(), s)
+	doc, err := in.composite(r, s)
 	in.answer(w, r, doc, err)
 }
 
@@ -160,7 +154,7 @@ func (in *inspector) apiManual(w http.ResponseWriter, r *http.Request) {
 		in.answer(w, r, nil, err)
 		return
 	}
-	doc, err := in.opts.Inspect.Composite(r.Context(), s)
+	doc, err := in.composite(r, s)
 	if err != nil {
 		in.answer(w, r, nil, err)
 		return
@@ -176,7 +170,7 @@ func (in *inspector) apiClient(w http.ResponseWriter, r *http.Request) {
 		in.answer(w, r, nil, err)
 		return
 	}
-	parts, err := in.opts.Inspect.Parts(r.Context(), s)
+	parts, err := in.parts(r, s)
 	if err != nil {
 		in.answer(w, r, nil, err)
 		return
@@ -202,7 +196,7 @@ func (in *inspector) apiIndex(w http.ResponseWriter, r *http.Request) {
 	var urls []string
 	if tree != nil {
 		for _, s := range tree.Services {
-			if doc, err := in.opts.Inspect.Composite(ctx, s); err == nil {
+			if doc, err := in.composite(r.WithContext(ctx), s); err == nil && len(doc.Methods) > 0 {
 				manuals = append(manuals, inspect.ManualOf(doc))
 				urls = append(urls, v.To("api", s.Name.String(), "manual.md"))
 			}

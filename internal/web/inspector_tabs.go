@@ -24,7 +24,7 @@ type docsPage struct {
 func (in *inspector) docs(v *page.Visit, s *discovery.Service) (string, any, error) {
 	p := docsPage{servicePage: in.serviceFrame(v, s, "docs"),
 		MarkdownURL: v.To("api", s.Name.String(), "manual.md"), SpecURL: v.To("api", s.Name.String(), "openrpc.json")}
-	doc, err := in.opts.Inspect.Composite(v.Context(), s)
+	doc, err := in.composite(v.Request, s)
 	if err != nil {
 		p.Trouble = err.Error()
 		return "docs", p, nil

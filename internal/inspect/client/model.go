@@ -174,8 +174,15 @@ func (m *model) define(name string, schema json.Value) {
 	m.types = append(m.types, n)
 }
 
+// deepest is how far a schema is followed down: each level is read anew, and
+// nobody writes out what lies so deep.
+const deepest = 64
+
 // of returns the type of a schema; path is what an object in it is named by.
 func (m *model) of(schema json.Value, path string) typ {
+	if strings.Count(path, " ") > deepest {
+		return typ{kind: anyKind}
+	}
 	s := inspect.ShapeOf(m.doc, schema)
 	nullable := s.Nullable
 	if s.Ref != "" {
