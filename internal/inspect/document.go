@@ -34,7 +34,7 @@ type entry struct {
 	at    time.Time // when it was read
 	used  time.Time // guarded by cache.mu
 	size  int
-	retry bool // the asker gave up: whoever waited asks again
+	retry bool // the asker gave up: whoever waited asks again. Kept for order
 }
 
 // cache keeps documents by socket, the last used of them.
@@ -118,10 +118,6 @@ func (c *cache) settle(k key, e *entry) {
 	e.used = e.at
 	e.size += 256 // of the entry itself
 	close(e.done)
-	if e.retry {
-		delete(c.entries, k)
-		return
-	}
 	c.size += e.size
 	for c.size > c.most && len(c.entries) > 1 {
 		var oldest key
@@ -214,20 +210,41 @@ func parse(data []byte) (*openrpc.Document, error) {
 }
 
 // Documents reads the documents of many places, a bounded number at the same
-// time. Both answers are in the order of places.
+// time, and those last that failed before. Both answers are in the order of
+// places.
 func (in *Inspector) Documents(ctx context.Context, places []Place) ([]*openrpc.Document, []error) {
 	docs, errs := make([]*openrpc.Document, len(places)), make([]error, len(places))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, in.opts.Asking)
-	for i, p := range places {
+	for _, i := range in.cache.order(places) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			docs[i], errs[i] = in.Document(ctx, p)
+			docs[i], errs[i] = in.Document(ctx, places[i])
 		})
 	}
 	wg.Wait()
 	return docs, errs
+}
+
+// order returns the indexes of places, those at the end whose document could
+// not be had when it was asked for last.
+func (c *cache) order(places []Place) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first, last []int
+	for i, p := range places {
+		var e *entry
+		if p.Socket != nil {
+			e = c.entries[key{p.Socket.Rel, p.Socket.ID}]
+		}
+		if e != nil && !e.at.IsZero() && e.err != nil {
+			last = append(last, i)
+		} else {
+			first = append(first, i)
+		}
+	}
+	return append(first, last...)
 }
 
 // withPlace returns ctx with the context (tenant) that a call of p runs in.

@@ -21,7 +21,7 @@ type Options struct {
 	Timeout time.Duration // for one document; 0 is 3 s
 	Fresh   time.Duration // how long a document is believed before it is asked for again; 0 is 10 s
 	Keep    int           // bytes of documents kept; 0 is 64 MiB
-	Asking  int           // sockets asked at the same time; 0 is 16
+	Asking  int           // sockets asked at the same time; 0 is 128
 }
 
 // Inspector reads and calls services. It is safe for concurrent use.
@@ -42,7 +42,7 @@ func New(opts Options) *Inspector {
 		opts.Keep = 64 << 20
 	}
 	if opts.Asking <= 0 {
-		opts.Asking = 16
+		opts.Asking = 128 // one that hangs costs a slot and little else
 	}
 	return &Inspector{opts: opts, cache: cache{most: opts.Keep, entries: map[key]*entry{}}}
 }

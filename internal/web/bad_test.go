@@ -76,42 +76,39 @@ func TestBadDocuments(t *testing.T) {
 	}
 }
 
-// TestHundredHang holds that services that hang keep nobody from the others.
+// TestHundredHang holds that services that hang keep nobody from the others:
+// what does not concern them does not ask them, and a search of all finds the
+// others.
 func TestHundredHang(t *testing.T) {
 	m := newMachine(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
+	var asked atomic.Int64
 	for i := range 100 {
 		m.add(t, fmt.Sprintf("hang_%03d", i), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
 			select {
 			case <-release:
 			case <-r.Context().Done():
 			}
 		}))
 	}
-	begin := time.Now()
 	if status, body := m.do(t, "GET", "/", ""); status != http.StatusOK || !strings.Contains(body, "hang_099") || !strings.Contains(body, "hero_food") {
 		t.Errorf("the list: %d", status)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("the list took %s: it asks nobody", took)
-	}
-	begin = time.Now()
-	if _, body := m.do(t, "GET", "/s/hero_food/methods?q=purge", ""); !strings.Contains(body, "order.purge") {
+	if _, body := m.do(t, "GET", "/s/oldsite/methods?q=purge", ""); !strings.Contains(body, "order.purge") {
 		t.Error("a service beside them is not searched")
 	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("the search of another service took %s", took)
+	if n := asked.Load(); n != 0 {
+		t.Errorf("%d of those that hang were asked for nothing", n)
 	}
-	begin = time.Now()
 	_, body := m.do(t, "GET", "/methods?q=purge", "")
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("the search of all took %s", took)
-	}
 	if !strings.Contains(body, "did not say what they serve") {
 		t.Error("those that hang are not named")
 	}
-	if !strings.Contains(body, "order.purge") {
+	// Where the machine is slow, the first search may have had no time for all;
+	// the next asks those last that hung.
+	if _, body = m.do(t, "GET", "/methods?q=purge", ""); !strings.Contains(body, "hero_food · delivery") {
 		t.Error("those that answer are not found for those that hang")
 	}
 }
