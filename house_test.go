@@ -50,6 +50,7 @@ var house = map[string]pkg{
 	"internal/osproc":     {layer: 2, third: []string{"golang.org/x/sys"}},
 	"internal/contexts":   {layer: 2},
 	"internal/handover":   {layer: 2},
+	"internal/activate":   {layer: 2},
 	"internal/ondemand":   {layer: 3},
 	"internal/logs":       {layer: 2, third: []string{"golang.org/x/sys"}},
 	"jsonrpc/jsonrpctest": {layer: 3},

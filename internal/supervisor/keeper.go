@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/internal/activate"
 	"forge.ourworld.tf/lhumina_code/hero/internal/logs"
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
@@ -47,9 +48,9 @@ type keeper struct {
 	shown   string // the state that the history last told
 	capture *logs.Capture
 	timers  []*time.Timer
-	held    holding     // of a unit on demand
-	silence *time.Timer // the watchdog's
-	unwatch func()      // ends the look-out for readiness
+	held    *activate.Sockets // of a unit on demand
+	silence *time.Timer       // the watchdog's
+	unwatch func()            // ends the look-out for readiness
 	ill     illness
 
 	// mu guards the fields below it.
@@ -65,7 +66,7 @@ type keeper struct {
 }
 
 func newKeeper(s *Supervisor, u unit.Unit) *keeper {
-	k := &keeper{sup: s, name: u.Name, quit: make(chan struct{}), over: make(chan struct{}), post: make(chan struct{}, 1), changed: make(chan struct{}), shown: "stopped"}
+	k := &keeper{sup: s, name: u.Name, held: activate.New(s.opts.Places, u.Name), quit: make(chan struct{}), over: make(chan struct{}), post: make(chan struct{}, 1), changed: make(chan struct{}), shown: "stopped"}
 	k.define(u)
 	k.status = Status{Name: u.Name, Since: time.Now(), State: "stopped", Desired: "down", Kind: string(u.WithDefaults().Kind), Label: u.Label}
 	return k
@@ -207,12 +208,12 @@ func (k *keeper) step(ctx context.Context, e machine.Event) {
 			k.quiet()
 		}
 		if k.state.Phase.Resting() {
-			k.release()
+			k.held.Close()
 		}
 		if k.state.Phase == machine.Running {
 			k.ready = true
 			if k.policy.OnDemand {
-				k.held.seen = k.standing()
+				k.held.See()
 			}
 		}
 		if old.Phase == machine.Waiting || k.state.Phase == machine.Waiting {

@@ -40,10 +40,7 @@ func (k *keeper) spawn(ctx context.Context) {
 			spec.Stdout, spec.Stderr = k.capture.Pipes()
 		}
 		spec.Notify = k.notices(attempt)
-		if err = k.handOver(u, &spec); err == nil {
-			k.proc, err = k.sup.runner.Start(spec)
-			closeAll(spec.Files)
-		}
+		k.proc, err = k.startWith(u, spec)
 	}
 	if err != nil {
 		k.proc = nil
@@ -86,7 +83,7 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 	spec.Env = append(spec.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	for _, v := range s.opts.Env {
 		switch name, _, _ := strings.Cut(v, "="); name {
-		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", idleVariable, handover.Variable, osproc.RunVariable:
+		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "HERO_IDLE", handover.Variable, osproc.RunVariable:
 		default:
 			spec.Env = append(spec.Env, v)
 		}
