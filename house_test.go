@@ -86,7 +86,11 @@ var house = map[string]pkg{
 	"internal/web/page/pagetest": {layer: 7},
 	"internal/web/tools":         {layer: 7},
 
-	"models/internal/valid":   {layer: 5, third: []string{"github.com/nyaruka/phonenumbers"}},
+	"models/internal/valid": {layer: 5, third: []string{"github.com/nyaruka/phonenumbers"}},
+	"models/projects":       {layer: 6},
+	"models/calendar":       {layer: 6, third: []string{"github.com/teambition/rrule-go"}},
+	"models/communication":  {layer: 6, third: []string{"github.com/emersion/go-message"}},
+
 	"internal/inspect/bridge": {layer: 6},
 	"internal/inspect/client": {layer: 6},
 

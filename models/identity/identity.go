@@ -5,11 +5,11 @@ package identity
 import (
 	"context"
 	"database/sql"
-	"net/mail"
+	"fmt"
 	"slices"
-	"strings"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
+	"forge.ourworld.tf/lhumina_code/hero/models/internal/valid"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 	"forge.ourworld.tf/lhumina_code/hero/store"
 )
@@ -89,13 +89,7 @@ type User struct {
 
 // Validate reports the first field that cannot be.
 func (u *User) Validate() error {
-	if u.Status == "" {
-		u.Status = "active"
-	}
-	if err := oneOf("status", u.Status); err != nil {
-		return err
-	}
-	return email("email", u.Email)
+	return valid.First(valid.Default("status", &u.Status, "active"), valid.Email("email", u.Email))
 }
 
 // Profile is what a user tells of themself.
@@ -118,7 +112,10 @@ type Profile struct {
 }
 
 // Validate reports the first field that cannot be.
-func (p *Profile) Validate() error { return email("email", p.Email) }
+func (p *Profile) Validate() error {
+	return valid.First(valid.Email("email", p.Email), valid.Phone("phone", p.Phone), valid.URL("picture_url", p.PictureURL),
+		valid.URL("background_image_url", p.BackgroundImageURL), valid.URL("website", p.Website))
+}
 
 // Experience is a position someone held.
 type Experience struct {
@@ -163,7 +160,7 @@ func (g *Group) Validate() error {
 		if m.UserID == "" {
 			return fault.Errorf(fault.Invalid, "members[%d].user_id: a member needs the id of a user", i)
 		}
-		if err := oneOf("members.role", m.Role); err != nil {
+		if err := valid.OneOf(fmt.Sprintf("members[%d].role", i), m.Role); err != nil {
 			return err
 		}
 	}
@@ -223,7 +220,7 @@ type Contact struct {
 	AvatarURL  string    `json:"avatar_url,omitzero"`
 	Bio        string    `json:"bio,omitzero" search:"yes"`
 	Timezone   string    `json:"timezone,omitzero" doc:"IANA name of the time zone, such as Europe/Brussels."`
-	Status     string    `json:"status,omitzero" index:"yes"`
+	Status     Status    `json:"status,omitzero" doc:"Whether it is in use; active where empty." index:"yes"`
 	ProfileIDs []string  `json:"profile_ids,omitzero"`
 }
 
@@ -239,33 +236,6 @@ type Address struct {
 
 // Validate reports the first field that cannot be.
 func (c *Contact) Validate() error {
-	for _, e := range c.Emails {
-		if err := email("emails", e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// oneOf refuses a value that its type does not have.
-func oneOf[E interface {
-	~string
-	Enum() []string
-}](field string, v E) error {
-	if slices.Contains(v.Enum(), string(v)) {
-		return nil
-	}
-	return fault.Errorf(fault.Invalid, "%s: %q is none of %s", field, string(v), strings.Join(v.Enum(), ", "))
-}
-
-// email refuses what is no address; none at all is fine.
-func email(field, s string) error {
-	if s == "" {
-		return nil
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s {
-		return fault.Errorf(fault.Invalid, "%s: %q is no e-mail address", field, s)
-	}
-	return nil
+	return valid.First(valid.Email("emails", c.Emails...), valid.Phone("phones", c.Phones...),
+		valid.URL("avatar_url", c.AvatarURL), valid.Timezone("timezone", c.Timezone), valid.Default("status", &c.Status, "active"))
 }
