@@ -96,7 +96,7 @@ func expect(t *testing.T, lines []string) []string {
 			if len(got.printed) > 0 {
 				text, got.printed = got.printed[0], got.printed[1:]
 			}
-			out[i] = mark + text
+			out[i] = mark + strings.ReplaceAll(text, "\n", "\\n")
 		}
 	}
 	mark, text := markValue, got.value
