@@ -118,6 +118,19 @@ func TestServiceOnDemand(t *testing.T) {
 	if status, _, body := m.http("GET", "/hero_food/root/delivery/health", ""); status != http.StatusOK {
 		t.Errorf("through the proxy: %d %s", status, body)
 	}
+	for _, sleeps := range []bool{true, false} { // hero_proc dies, and the next one holds the sockets
+		if sleeps {
+			m.await("it sleeps", asleep)
+		} else if err := over(own, "/health"); err != nil {
+			t.Fatal(err)
+		}
+		m.kill()
+		m.start()
+		m.await("it sleeps after hero_proc died", asleep)
+		if err := over(domain, "/health"); err != nil {
+			t.Fatalf("after hero_proc died: %v\n%s", err, m.do("hero_proc", "history", "hero_food"))
+		}
+	}
 	m.do("hero_proc", "stop", "hero_food")
 	if _, err := os.Stat(own); err == nil {
 		t.Error("it is stopped, and its socket stands")

@@ -80,13 +80,16 @@ func TestParseTellsAllFaultsAtOnce(t *testing.T) {
 f.toml:1:1: command: is missing: give a command, or a script
 f.toml:2:1: restart: "maybe" is none of always, on-failure, never
 f.toml:4:1: mode`,
-		"command = [\"x\"]\ngrace = \"soon\"":                   `f.toml:2:9: `,
-		"command = \"x\"":                                       `f.toml:1:11: `,
-		"command = [\"x\"":                                      `f.toml:1:`,
-		"command = [\"x\"]\nscript = \"y\"\nafter = [\"../x\"]": "f.toml:2:1: script: stands beside command: give one of the two\nf.toml:3:1: after: ",
-		"command = [\"x\"]\nlimits.memory = \"12\"":             "f.toml:2:1: limits.memory: 12 is less than 1MiB",
-		"command = [\"x\"]\nrequires = [\"f\"]":                 "f.toml:2:1: requires: names the unit itself",
-		"command = [\"x\"]\nname = \"F/..\"":                    "f.toml:2:1: name: ",
+		"command = [\"x\"]\ngrace = \"soon\"":                            `f.toml:2:9: `,
+		"command = \"x\"":                                                `f.toml:1:11: `,
+		"command = [\"x\"":                                               `f.toml:1:`,
+		"command = [\"x\"]\nscript = \"y\"\nafter = [\"../x\"]":          "f.toml:2:1: script: stands beside command: give one of the two\nf.toml:3:1: after: ",
+		"command = [\"x\"]\nidle = \"1m\"":                               "f.toml:2:1: idle: is of use only with on_demand = true",
+		"command = [\"x\"]\non_demand = true\nkind = \"oneshot\"":        "f.toml:2:1: on_demand: is for services",
+		"command = [\"x\"]\non_demand = true\nsockets = [\"../x.sock\"]": "f.toml:3:1: sockets: \"../x.sock\" is no path of a socket",
+		"command = [\"x\"]\nlimits.memory = \"12\"":                      "f.toml:2:1: limits.memory: 12 is less than 1MiB",
+		"command = [\"x\"]\nrequires = [\"f\"]":                          "f.toml:2:1: requires: names the unit itself",
+		"command = [\"x\"]\nname = \"F/..\"":                             "f.toml:2:1: name: ",
 	} {
 		_, err := unit.Parse("f.toml", []byte(text))
 		if fault.Of(err) != fault.Invalid {
