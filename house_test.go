@@ -90,6 +90,7 @@ var house = map[string]pkg{
 	"models/projects":       {layer: 6},
 	"models/calendar":       {layer: 6, third: []string{"github.com/teambition/rrule-go"}},
 	"models/communication":  {layer: 6, third: []string{"github.com/emersion/go-message"}},
+	"internal/cli/clitest":  {layer: 8},
 
 	"internal/inspect/bridge": {layer: 6},
 	"internal/inspect/client": {layer: 6},

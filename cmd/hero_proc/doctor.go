@@ -64,9 +64,17 @@ func supervised(ctx context.Context, c cli.Call) []doctor.Finding {
 		return append(found, doctor.Finding{Check: "services", Status: doctor.Error, Detail: err.Error(), Fix: "hero_proc list"})
 	}
 	for _, s := range all {
-		if !show.Well(s) && s.State != "stopped" {
-			found = append(found, doctor.Finding{Check: "services", Status: doctor.Error, Detail: s.Name + " is " + s.State, Fix: "hero_proc why " + s.Name})
+		if show.Well(s) || s.State == "stopped" {
+			continue
 		}
+		f := doctor.Finding{Check: "services", Status: doctor.Warning, Detail: s.Name + " is " + s.State, Fix: "hero_proc why " + s.Name}
+		if s.State == "running" && s.Health != nil {
+			f.Detail += ", and " + string(s.Health.Word)
+		}
+		if s.State == "failed" || s.State == "running" {
+			f.Status = doctor.Error
+		}
+		found = append(found, f)
 	}
 	if len(found) == 1 {
 		found = append(found, doctor.Finding{Check: "services", Status: doctor.OK, Detail: fmt.Sprintf("%d, none that asks for attention", len(all))})

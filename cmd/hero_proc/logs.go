@@ -111,6 +111,7 @@ func (p *printer) print(lines []procd.LogLine) error {
 
 // follow prints what each registration writes after the lines that were shown.
 func (p *printer) follow(ctx context.Context, params procd.LogParams, began time.Time, shown []procd.LogLine) error {
+	told := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -139,10 +140,10 @@ func (p *printer) follow(ctx context.Context, params procd.LogParams, began time
 		})
 	}
 	wg.Wait()
-	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled {
-		return cause
+	if told.Err() != nil {
+		return nil // Ctrl-C is how it ends
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // after moves q behind the lines: to the time of the last, past those of that

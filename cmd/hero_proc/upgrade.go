@@ -14,6 +14,8 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
 	"forge.ourworld.tf/lhumina_code/hero/internal/procd"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
+	"forge.ourworld.tf/lhumina_code/hero/layout"
 	"forge.ourworld.tf/lhumina_code/hero/manifest"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
 )
@@ -44,12 +46,16 @@ func upgradeCommand() cli.Command {
 			if err != nil {
 				return absent(err)
 			}
+			socket, err := ownSocket(c.Env)
+			if err != nil {
+				return absent(err)
+			}
 			if _, err := call[procd.Upgrading](ctx, c.Env, "supervisor.upgrade", procd.UpgradeParams{Path: path}); err != nil {
 				return err
 			}
 			done := c.Progress("upgrade hero_proc")
 			defer done()
-			after, err := successor(ctx, c.Env, before, wait)
+			after, err := successor(ctx, c.Env, socket, wait)
 			done()
 			if err != nil {
 				return err
@@ -74,15 +80,32 @@ func running(ctx context.Context, env cli.Env) (manifest.Manifest, error) {
 	return sdk.Invoke[manifest.Manifest](ctx, client, "service.info", nil)
 }
 
-// successor waits until another hero_proc answers than the one before.
-func successor(ctx context.Context, env cli.Env, before manifest.Manifest, wait time.Duration) (manifest.Manifest, error) {
+// ownSocket returns which socket hero_proc answers on: every hero_proc binds its
+// own, so it tells one from its successor of the same process.
+func ownSocket(env cli.Env) (unixsock.ID, error) {
+	places, err := env.Places()
+	if err != nil {
+		return unixsock.ID{}, err
+	}
+	self, err := layout.ParseService(procd.Service)
+	if err != nil {
+		return unixsock.ID{}, err
+	}
+	return unixsock.Stat(places.ServiceSocket(self))
+}
+
+// successor waits until a hero_proc answers on another socket than the one
+// before.
+func successor(ctx context.Context, env cli.Env, before unixsock.ID, wait time.Duration) (manifest.Manifest, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if m, err := running(ctx, env); err == nil && m.StartedAt != before.StartedAt {
-			return m, nil
+		if now, err := ownSocket(env); err == nil && now != before {
+			if m, err := running(ctx, env); err == nil {
+				return m, nil
+			}
 		}
 		select {
 		case <-tick.C:

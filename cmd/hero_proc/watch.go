@@ -30,18 +30,19 @@ func eventsCommand() cli.Command {
 		},
 		Run: func(ctx context.Context, c cli.Call) error {
 			p.Name = strings.Join(c.Args, "")
-			if p.Name != "" {
-				if _, err := call[procd.ServiceStatus](ctx, c.Env, "supervisor.status", procd.NameParams{Name: p.Name}); err != nil {
-					return err
-				}
-			}
-			for {
+			for first := true; ; first = false {
 				page, err := call[procd.EventPage](ctx, c.Env, "events.list", p)
 				if err != nil {
 					if follow && ctx.Err() != nil {
 						return nil
 					}
 					return err
+				}
+				if first && len(page.Events) == 0 && p.Name != "" {
+					// A name that is misspelt has no events; one that was removed has.
+					if _, err := call[procd.ServiceStatus](ctx, c.Env, "supervisor.status", procd.NameParams{Name: p.Name}); err != nil {
+						return err
+					}
 				}
 				if err := printEvents(c, page.Events, asJSON); err != nil {
 					return err

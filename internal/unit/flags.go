@@ -78,7 +78,7 @@ logs.max_size the 'size' of one log file; 10MiB by default
 logs.max_files how 'many' log files are kept; 5 by default
 logs.max_age how 'long' a log file is kept
 logs.drop lose lines, and count them, rather than hold the process back
-schedule when a job runs, such as '"@every 10m"' or "30 4 * * *"
+schedule when a job runs, such as 'every 15m', or a line of cron
 restart_unhealthy restart it after a layer has been unhealthy for this 'long'
 `
 
