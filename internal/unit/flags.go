@@ -79,6 +79,9 @@ logs.max_files how 'many' log files are kept; 5 by default
 logs.max_age how 'long' a log file is kept
 logs.drop lose lines, and count them, rather than hold the process back
 schedule when a job runs, such as 'every 15m', or a line of cron
+on_demand start it when somebody connects to one of its sockets
+sockets a 'socket' that is held for it, of on-demand, relative to the sockets folder; its own by default; may be given again
+idle the 'time' without a connection after which an on-demand service ends; for ever where empty
 restart_unhealthy restart it after a layer has been unhealthy for this 'long'
 `
 
