@@ -73,7 +73,7 @@ func (p Paint) Word(s string) string {
 		return p.Bad(s)
 	case "starting", "stopping", "ending", "waiting", "backoff", "degraded", "change", "warning":
 		return p.Warn(s)
-	case "stopped", "asleep", "absent", "unknown", "exited":
+	case "stopped", "asleep", "scheduled", "absent", "unknown", "exited":
 		return p.Dim(s)
 	}
 	return s

@@ -101,7 +101,7 @@ func Size(n int64) string {
 
 // Well reports whether nothing about the service asks for attention.
 func Well(s procd.ServiceStatus) bool {
-	if s.State != "running" && s.State != "unsupervised" && s.State != "exited" && s.State != "asleep" {
+	if s.State != "running" && s.State != "unsupervised" && s.State != "exited" && s.State != "asleep" && s.State != "scheduled" {
 		return false
 	}
 	return s.Health == nil || s.Health.Word == health.Healthy || s.Health.Word == health.Asleep
