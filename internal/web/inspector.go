@@ -17,6 +17,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/json"
 	"forge.ourworld.tf/lhumina_code/hero/internal/web/page"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
+	"forge.ourworld.tf/lhumina_code/hero/openrpc"
 )
 
 //go:embed inspector
@@ -55,9 +56,10 @@ type inspector struct {
 	*page.Board
 	opts InspectorOptions
 
-	mu   sync.Mutex // guards last and seq
-	last *discovery.Tree
-	seq  uint64
+	mu    sync.Mutex // guards what follows
+	last  *discovery.Tree
+	seq   uint64
+	index map[*openrpc.Document][]methodEntry
 }
 
 // Inspector returns the inspector's pages, its JSON API below api/, and its
@@ -68,7 +70,7 @@ func Inspector(opts InspectorOptions) http.Handler {
 	if err != nil {
 		return page.Broken(opts.Log, err)
 	}
-	in := &inspector{Board: b, opts: opts}
+	in := &inspector{Board: b, opts: opts, index: map[*openrpc.Document][]methodEntry{}}
 	b.State = func() uint64 { return in.number(opts.Trees.Tree()) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", in.Page(in.list))

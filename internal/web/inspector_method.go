@@ -110,17 +110,44 @@ func (in *inspector) domain(v *page.Visit) (string, any, error) {
 		return "domain", p, nil
 	}
 	p.Info = doc.Info
+	index := in.indexOf(doc)
 	for i := range doc.Methods {
 		m := &doc.Methods[i]
 		if m.Name == "" || !may(v.Request, place, m.Name) {
 			continue
 		}
-		p.Methods = append(p.Methods, methodEntry{
-			Name: m.Name, URL: methodURL(v, place, m.Name), Summary: inspect.SummaryOf(m),
-			Signature: signature(doc, m), Result: resultWords(doc, m), Badges: badgesOf(m),
-		})
+		e := index[i]
+		e.URL = methodURL(v, place, m.Name)
+		p.Methods = append(p.Methods, e)
 	}
 	return "domain", p, nil
+}
+
+// indexed is how many documents' indexes are kept.
+const indexed = 64
+
+// indexOf returns the methods of a document as its page lists them, without
+// their addresses. A document is the same as long as its service says the same,
+// and reading all schemas of a large one takes longer than the page.
+func (in *inspector) indexOf(doc *openrpc.Document) []methodEntry {
+	in.mu.Lock()
+	out, ok := in.index[doc]
+	in.mu.Unlock()
+	if ok {
+		return out
+	}
+	out = make([]methodEntry, len(doc.Methods))
+	for i := range doc.Methods {
+		m := &doc.Methods[i]
+		out[i] = methodEntry{Name: m.Name, Summary: inspect.SummaryOf(m), Signature: signature(doc, m), Result: resultWords(doc, m), Badges: badgesOf(m)}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.index) >= indexed {
+		clear(in.index)
+	}
+	in.index[doc] = out
+	return out
 }
 
 // signature names the params; those that may be missing end in "?".
