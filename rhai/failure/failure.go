@@ -20,6 +20,9 @@ type Error struct {
 	// Subject is what the error is about: the name of a function, variable,
 	// property, module or type.
 	Subject string
+	// Actual is the type that a value had, in the errors of mismatched types,
+	// whose Subject is the one that was wanted.
+	Actual string
 	// Length and Index belong to the bounds errors.
 	Length, Index int64
 	// Value is what a script threw, or the value of exit.
@@ -93,8 +96,9 @@ func Signature(name string, args []value.Value) string {
 
 // Mismatch returns the error for a value of the wrong type.
 func Mismatch(want string, got value.Value) *Error {
-	return New("ErrorMismatchDataType", want,
-		"Data type incorrect: "+got.TypeName()+" (expecting "+want+")")
+	e := New("ErrorMismatchDataType", want, "Data type incorrect: "+got.TypeName()+" (expecting "+want+")")
+	e.Actual = got.TypeName()
+	return e
 }
 
 // Arithmetic returns an error of calculation.
@@ -229,22 +233,43 @@ func (e *Error) Catchable() bool {
 }
 
 // CatchValue returns what a script's catch variable holds: the value thrown,
-// or for other errors a map that describes them.
+// or for other errors a map that describes them. As in Rhai an error that
+// passed through calls is told as that of the outermost.
 func (e *Error) CatchValue() value.Value {
 	if e.Kind == "ErrorRuntime" {
 		return e.Value
 	}
 	d := value.NewDict(8)
 	set := func(k, v string) { d.Set(k, value.OfString(v)) }
-	set("error", e.Kind)
-	set("message", e.sentence())
 	if e.Source != "" {
 		set("source", e.Source)
 	}
-	if !e.Pos.IsZero() {
-		d.Set("line", value.OfInt(int64(e.Pos.Line)))
-		d.Set("position", value.OfInt(int64(e.Pos.Col)))
+	pos := e.Pos
+	if n := len(e.Calls); n > 0 {
+		outer := e.Calls[n-1]
+		pos = outer.Pos
+		if outer.Module {
+			set("error", "ErrorInModule")
+			set("module", outer.Name)
+		} else {
+			set("error", "ErrorInFunctionCall")
+			set("function", outer.Name)
+			set("source", outer.Source)
+		}
+	} else {
+		set("error", e.Kind)
+		e.describe(d, set)
 	}
+	set("message", e.sentence())
+	if !pos.IsZero() {
+		d.Set("line", value.OfInt(int64(pos.Line)))
+		d.Set("position", value.OfInt(int64(pos.Col)))
+	}
+	return value.OfDict(d)
+}
+
+// describe adds what an error of its kind is about.
+func (e *Error) describe(d *value.Dict, set func(k, v string)) {
 	switch e.Kind {
 	case "ErrorFunctionNotFound", "ErrorNonPureMethodCallOnConstant":
 		set("function", e.Subject)
@@ -261,16 +286,21 @@ func (e *Error) CatchValue() value.Value {
 		set("type", e.Subject)
 	case "ErrorMismatchDataType", "ErrorMismatchOutputType":
 		set("requested", e.Subject)
+		set("actual", e.Actual)
 	case "ErrorArrayBounds", "ErrorStringBounds", "ErrorBitFieldBounds":
 		d.Set("length", value.OfInt(e.Length))
 		d.Set("index", value.OfInt(e.Index))
 	}
-	return value.OfDict(d)
 }
 
-// sentence is the message with the calls but without the place.
+// sentence is the message with the calls but without the outermost place.
 func (e *Error) sentence() string {
 	c := *e
-	c.Pos = syntax.Pos{}
+	if n := len(c.Calls); n > 0 {
+		c.Calls = append([]Call(nil), c.Calls...)
+		c.Calls[n-1].Pos = syntax.Pos{}
+	} else {
+		c.Pos = syntax.Pos{}
+	}
 	return c.Error()
 }
