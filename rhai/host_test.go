@@ -232,3 +232,32 @@ func TestGoValues(t *testing.T) {
 		t.Error("ParseJSON took half a text")
 	}
 }
+
+// TestNames holds that what is registered can be listed, for documents and for
+// completion.
+func TestNames(t *testing.T) {
+	e := rhai.New(rhai.Options{})
+	e.Name(&account{}, "Account")
+	e.Register("pay", func(c *rhai.Context, a *account, n int64, list []string, f rhai.Value) {}, "Pays.")
+	e.Getter("owner", func(a *account) string { return a.owner })
+	var pay *rhai.Function
+	for _, f := range e.Registered() {
+		if f.Name == "pay" {
+			pay = &f
+		}
+	}
+	if pay == nil || pay.Signature() != "pay(Account, i64, array, any)" || pay.Doc != "Pays." || pay.Method {
+		t.Errorf("pay is %+v", pay)
+	}
+	names := e.Names()
+	for _, want := range []string{"pay", "print", "split", "parse_json", "sort"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not among the names", want)
+		}
+	}
+	for _, name := range names {
+		if strings.ContainsAny(name, "$+-*/=<>!") {
+			t.Errorf("%q is no name that scripts write", name)
+		}
+	}
+}

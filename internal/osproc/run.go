@@ -36,16 +36,17 @@ func Run(ctx context.Context, c Command) (Result, error) {
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended && !errors.Is(err, exec.ErrWaitDelay) {
 		return Result{}, fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
-	return Result{Code: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errs.String()}, nil
+	return Result{Code: cmd.ProcessState.ExitCode(), Stdout: out.buf.String(), Stderr: errs.buf.String()}, nil
 }
 
-// capped keeps the first max bytes.
+// capped keeps the first max bytes. The buffer is no embedded one, whose
+// ReadFrom would let all of them in.
 type capped struct {
-	bytes.Buffer
+	buf bytes.Buffer
 	max int
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	c.Buffer.Write(p[:min(len(p), max(0, c.max-c.Len()))])
+	c.buf.Write(p[:min(len(p), max(0, c.max-c.buf.Len()))])
 	return len(p), nil
 }
