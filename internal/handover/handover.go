@@ -18,7 +18,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
+	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
@@ -104,36 +104,59 @@ type Holder struct {
 }
 
 // Serve hands the service over to the first heir that takes it, and returns
-// then, or when ctx ends.
+// then, or when ctx ends. Who connects and says nothing is in nobody's way.
 func (h Holder) Serve(ctx context.Context, l *unixsock.Listener) error {
+	ctx, done := context.WithCancel(ctx)
+	defer done()
 	stop := context.AfterFunc(ctx, func() { l.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	var turn sync.Mutex // held by the one that is given the service
+	failed := make(chan error, 1)
 	for {
 		c, err := l.AcceptUnix()
 		if ctx.Err() != nil {
 			if err == nil {
 				c.Close()
 			}
-			return nil
+			wg.Wait()
+			select {
+			case err := <-failed:
+				return err
+			default:
+				return nil
+			}
 		}
 		if err != nil {
+			done()
 			return fault.Errorf(fault.Unavailable, "wait for an heir: %w", err)
 		}
-		taken, err := h.converse(ctx, c)
-		c.Close()
-		if taken || err != nil {
-			return err
-		}
+		wg.Go(func() {
+			defer c.Close()
+			taken, err := h.converse(ctx, c, &turn)
+			if taken || err != nil {
+				if err != nil {
+					failed <- err
+				}
+				done()
+			}
+		})
 	}
 }
 
-func (h Holder) converse(ctx context.Context, c *net.UnixConn) (taken bool, err error) {
+func (h Holder) converse(ctx context.Context, c *net.UnixConn, turn *sync.Mutex) (taken bool, err error) {
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	in := bufio.NewReader(c)
 	// An heir connects long before it is ready to take anything.
-	if line, err := in.ReadString('\n'); err != nil || line != "take\n" {
+	if line, err := in.ReadSlice('\n'); err != nil || string(line) != "take\n" {
 		return false, nil
+	}
+	turn.Lock()
+	defer turn.Unlock()
+	if ctx.Err() != nil {
+		return false, nil // another one has it
 	}
 	h.Give()
 	if say(c, "yours") == nil && hear(ctx, c, in, "taken") == nil {
@@ -157,11 +180,11 @@ func hear(ctx context.Context, c *net.UnixConn, in *bufio.Reader, word string) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	line, err := in.ReadString('\n')
+	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(line) != word {
+	if string(line) != word+"\n" {
 		return errors.New("the other side says something else")
 	}
 	return nil
