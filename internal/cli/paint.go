@@ -32,9 +32,6 @@ func (e Env) getenv(name string) string {
 // Paint colours text for a terminal. The zero Paint colours nothing.
 type Paint struct{ on bool }
 
-// On returns a Paint that colours, whatever its text is for.
-func On() Paint { return Paint{on: true} }
-
 func (p Paint) with(code, s string) string {
 	if !p.on || s == "" {
 		return s
