@@ -143,3 +143,27 @@ func TestRunsAreTheOwners(t *testing.T) {
 		}
 	}
 }
+
+// supervisorStub answers as hero_proc's domain does, with a refusal.
+type supervisorStub struct{}
+
+func (supervisorStub) start(context.Context, struct {
+	Name string  `json:"name"`
+	Wait float64 `json:"wait,omitzero"`
+}) (bool, error) {
+	return false, fault.WithHint(fault.Errorf(fault.Unavailable, "x rests as failed"), "look at its logs")
+}
+
+// TestRefusal holds that a refusal of hero_proc is told in its own words, and
+// not as its absence.
+func TestRefusal(t *testing.T) {
+	places := sdktest.Home(t)
+	sdktest.Start(t, places, sdk.Service{Name: "hero_proc", Version: "1.0.0", RootOnly: true}, sdk.Domain[supervisorStub]{
+		Name: "supervisor", Open: func(context.Context, *sdk.Tenant) (supervisorStub, error) { return supervisorStub{}, nil },
+		Methods: []sdk.Method[supervisorStub]{sdk.Call("supervisor.start", supervisorStub.start, sdk.Doc{Summary: "Refuses."})},
+	})
+	_, err := run(t, scriptlib.Options{Places: places}, `proc.quick_service_start("x")`)
+	if err == nil || !strings.Contains(err.Error(), "Runtime error: x rests as failed") {
+		t.Errorf("the refusal is told as %v", err)
+	}
+}

@@ -92,8 +92,12 @@ func call[R any](l *library, c *rhai.Context, domain, method string, params any)
 	}
 	defer client.Close()
 	r, err := sdk.Invoke[R](ctx, client, method, params)
-	if k := fault.Of(err); err != nil && k == fault.Unavailable && ctx.Err() == nil {
-		return zero, fault.WithHint(fault.Errorf(k, "hero_proc is not running"), "start it: hero_proc up")
+	if err == nil {
+		return r, nil
+	}
+	_, refused := errors.AsType[*jsonrpc.Error](err)
+	if k := fault.Of(err); !refused && (k == fault.Unavailable || k == fault.NotFound) && ctx.Err() == nil {
+		return zero, fault.WithHint(fault.Errorf(fault.Unavailable, "hero_proc is not running"), "start it: hero_proc up")
 	}
 	return r, plain(err)
 }
