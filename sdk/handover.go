@@ -160,7 +160,7 @@ func (r *running) reclaim() error {
 	r.log.Warn("the successor is gone: this process serves on")
 	var errs []error
 	for _, s := range r.servers() {
-		errs = append(errs, s.Reclaim(r.Grace))
+		errs = append(errs, s.reclaim())
 	}
 	if o, ok := r.ui.(*ondemand.Keeper); ok {
 		errs = append(errs, o.Reclaim(r.Grace))

@@ -75,8 +75,8 @@ func (s *server) accept() {
 	})
 }
 
-// Reclaim opens the socket again where it was replaced.
-func (s *server) Reclaim(time.Duration) error {
+// reclaim opens the socket again where it was replaced.
+func (s *server) reclaim() error {
 	if s.listener.Stands() {
 		return nil
 	}
