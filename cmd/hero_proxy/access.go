@@ -50,10 +50,10 @@ type tokenFlags struct {
 func tokenCommand() cli.Command {
 	var f tokenFlags
 	return cli.Command{
-		Name: "token", Args: "create NAME --allow SERVICE/CONTEXT/DOMAIN [--methods GLOB] [--expires 30d] | list | remove NAME",
+		Name: "token", Args: "create NAME [--allow SERVICE/CONTEXT/DOMAIN] [--methods GLOB] [--expires 30d] | list | remove NAME",
 		Help: "give callers tokens, and take them back", Min: 1, Max: 2,
 		Flags: func(fs *flag.FlagSet) {
-			fs.Var(&f.allow, "allow", "a `target` that may be reached: service/context/domain, service, or ** for everything; globs")
+			fs.Var(&f.allow, "allow", "a `target` that may be reached: service/context/domain, service, or ** for everything; globs; unless given, what rules of the policy allow the name")
 			fs.Var(&f.methods, "methods", "a `glob` of methods that may be called; all unless given")
 			fs.StringVar(&f.expires, "expires", "", "after how `long` the token ends, such as 12h or 30d; never unless given")
 			fs.BoolVar(&f.mcp, "print-mcp-config", false, "print the configuration that MCP clients take")
@@ -97,9 +97,6 @@ func editPolicy(places layout.Places, edit func([]byte) ([]byte, error)) error {
 }
 
 func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
-	if len(f.allow) == 0 {
-		return fault.WithHint(fault.Errorf(fault.Invalid, "token create: say with --allow what it may reach"), "--allow hero_food/root/delivery")
-	}
 	g := access.Grant{Name: c.Args[1], Allow: f.allow, Methods: f.methods}
 	if f.expires != "" {
 		d, err := duration(f.expires)

@@ -76,8 +76,8 @@ func Nobody() *Policy { return &Policy{} }
 // document is the policy as it is written.
 type document struct {
 	Local  *bool           `toml:"local"`
-	Tokens []tokenDocument `toml:"token"`
-	Rules  []ruleDocument  `toml:"rule"`
+	Tokens []tokenDocument `toml:"token,omitempty"`
+	Rules  []ruleDocument  `toml:"rule,omitempty"`
 }
 
 type tokenDocument struct {

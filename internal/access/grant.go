@@ -15,19 +15,26 @@ type Grant struct {
 	Name    string
 	Hash    string    // of the token: see Hash
 	Expires time.Time // zero: never
-	Allow   []string  // targets
+	Allow   []string  // targets; none: what rules that are there allow the name
 	Methods []string  // none: all
 }
 
 // Add returns the policy's document with the grant added at its end. What is
 // there already, comments too, stays as it is.
 func Add(doc []byte, g Grant) ([]byte, error) {
-	if _, err := Parse(doc); err != nil {
+	p, err := Parse(doc)
+	if err != nil {
 		return nil, err
+	}
+	if len(g.Allow) == 0 && (len(g.Methods) > 0 || !p.Any(Caller{Name: g.Name})) {
+		return nil, fault.WithHint(fault.Errorf(fault.Invalid, "no rule of the policy allows %s anything yet: say what the token may reach", g.Name),
+			"--allow hero_food/root/delivery")
 	}
 	more := document{
 		Tokens: []tokenDocument{{Name: g.Name, SHA256: g.Hash, Expires: g.Expires.UTC()}},
-		Rules:  []ruleDocument{{Who: []string{g.Name}, Allow: g.Allow, Methods: g.Methods}},
+	}
+	if len(g.Allow) > 0 {
+		more.Rules = []ruleDocument{{Who: []string{g.Name}, Allow: g.Allow, Methods: g.Methods}}
 	}
 	var out bytes.Buffer
 	out.Write(doc)
