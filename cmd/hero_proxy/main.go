@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -66,12 +67,14 @@ func serveCommand() cli.Command {
 				runtime.GOMAXPROCS(runtime.NumCPU() + 1)
 			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
+			ledger := proxy.NewLedger(c.Stderr)
 			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Policy: policy.Policy, Hosts: hosts,
-				Log: env.Log, Audit: env.Log})
+				Log: env.Log, Audit: slog.New(slog.NewTextHandler(ledger, nil))})
 			svc := sdk.Service{Name: "hero_proxy", Version: sdk.Version, Title: "Proxy", RootOnly: true,
 				Description: "HTTP to the right socket: services, their UIs, their domains."}
 			return sdk.Run(ctx, env, svc,
 				sdk.Task{Name: "watch", Run: watcher.Run},
+				sdk.Task{Name: "audit", Run: ledger.Run},
 				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, handler.Listen(l, general), handler) }})
 		},
 	}
