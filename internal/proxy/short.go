@@ -108,6 +108,7 @@ func (s short) Open(m fast.Moment, q fast.Question) *fast.Passage {
 	if err := h.Write(&fields); err != nil {
 		return nil
 	}
+	v.audit = s.p.audit.With(v.subject(q.Verb)...)
 	return &fast.Passage{Path: to.Path, Socket: socket, ID: to.Socket.ID, Fields: fields.String(),
 		Judged: to.Path == "/rpc" && !v.decision.AllMethods(), Decision: v.decision, Note: v}
 }
@@ -135,5 +136,5 @@ func (s short) Done(to *fast.Passage, o fast.Outcome) {
 	if o.Rule != "" {
 		one.rule = o.Rule
 	}
-	s.p.record(&one, o.Verb, o.Peer.String(), o.Since)
+	s.p.record(&one, o.Verb, o.Peer, o.Since)
 }

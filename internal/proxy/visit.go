@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -28,6 +30,7 @@ type visit struct {
 	methods  []string // of a body that was judged
 	rule     string
 	refused  int           // the status of the refusal; 0: none
+	audit    *slog.Logger  // with the subject of the visit; nil: it is made when it is needed
 	pending  *fast.Pending // the socket that was sent the request already, if one was
 }
 
@@ -163,16 +166,26 @@ func (p *Proxy) record(v *visit, verb, peer string, since time.Time) {
 	if v.policy == nil && v.known {
 		return
 	}
-	name := v.target.Service
-	if v.target.Domain != "" {
-		name += "/" + v.target.Context + "/" + v.target.Domain
+	audit := v.audit
+	if audit == nil {
+		audit = p.audit.With(v.subject(verb)...)
 	}
 	decision := "allowed"
 	if v.refused != 0 {
 		decision = "refused"
 	}
-	p.audit.Info(decision, "caller", v.caller.Name, "peer", peer, "verb", verb, "target", name, "layer", v.target.Layer,
-		"methods", strings.Join(v.methods[:min(len(v.methods), 20)], " "), "rule", v.rule, "status", v.refused, "ms", time.Since(since).Milliseconds())
+	audit.LogAttrs(context.Background(), slog.LevelInfo, decision, slog.String("peer", peer),
+		slog.String("methods", strings.Join(v.methods[:min(len(v.methods), 20)], " ")), slog.String("rule", v.rule),
+		slog.Int("status", v.refused), slog.Int64("ms", time.Since(since).Milliseconds()))
+}
+
+// subject is what a line of the audit says of all requests that ask the same.
+func (v *visit) subject(verb string) []any {
+	name := v.target.Service
+	if v.target.Domain != "" {
+		name += "/" + v.target.Context + "/" + v.target.Domain
+	}
+	return []any{"caller", v.caller.Name, "verb", verb, "target", name, "layer", v.target.Layer}
 }
 
 // modify makes an answer fit for the visitor.

@@ -57,7 +57,7 @@ type Passage struct {
 
 // Outcome is what became of a request.
 type Outcome struct {
-	Peer    netip.AddrPort
+	Peer    string // address and port
 	Verb    string
 	Methods []string // of a body that was judged
 	Rule    string   // that allowed it; "" where the passage's did

@@ -71,7 +71,8 @@ type conn struct {
 
 	// Of a client.
 	peer   netip.AddrPort
-	addr   string // the peer's, as X-Forwarded-For has it
+	name   string // the peer in words
+	addr   string // without its port, as X-Forwarded-For has it
 	flight flight
 
 	// Of a connection to a socket.
@@ -238,7 +239,7 @@ func (l *loop) accept() {
 		err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 		_ = err // it is slower then
 		c := &conn{fd: int32(fd), peer: addressOf(sa), deadline: l.now.Add(firstWait), more: true}
-		c.addr = c.peer.Addr().String()
+		c.name, c.addr = c.peer.String(), c.peer.Addr().String()
 		n := l.front.conns.Add(1)
 		to := l.front.loops[int(n)%len(l.front.loops)]
 		if to == l {

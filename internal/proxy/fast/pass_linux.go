@@ -85,7 +85,7 @@ func (l *loop) begin(c *conn, data []byte) {
 		l.handOver(c, data, nil)
 		return
 	}
-	f := flight{size: q.size + q.length, passage: p.Passage, outcome: Outcome{Peer: c.peer, Verb: p.verb(), Since: l.now}}
+	f := flight{size: q.size + q.length, passage: p.Passage, outcome: Outcome{Peer: c.name, Verb: p.verb(), Since: l.now}}
 	if p.Judged {
 		j, err := p.Decision.Judge(data[q.size:f.size])
 		if err != nil || j.Answer != nil {
