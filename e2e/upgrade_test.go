@@ -36,10 +36,14 @@ func TestUpgradeInPlace(t *testing.T) {
 			t.Errorf("upgrade to %s went well:\n%s", bad, out)
 		}
 	}
+	// One without the programs that it brings would end at once.
 	dir := t.TempDir()
+	if out, err := m.try("hero_proc", "upgrade", "--binary", copyProgram(t, "hero_proc", dir)); err == nil || !strings.Contains(err.Error(), "hero_core is not beside hero_proc") {
+		t.Errorf("upgrade to one that stands alone: %v\n%s", err, out)
+	}
 	for range 3 {
 		next := copyProgram(t, "hero_proc", dir)
-		for _, tool := range []string{"hero_inspector", "hero_proxy"} {
+		for _, tool := range []string{"hero_core", "hero_inspector", "hero_proxy"} {
 			if err := os.Symlink(filepath.Join(os.Getenv(binaries), tool), filepath.Join(dir, tool)); err != nil && !os.IsExist(err) {
 				t.Fatal(err)
 			}

@@ -147,6 +147,10 @@ func (u *up) upgrade(path string) error {
 	if err := successorOf(context.Background(), path); err != nil {
 		return err
 	}
+	// It would end at once where the programs that it brings are not there.
+	if _, err := u.unitsIn(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
 	select {
 	case u.heir <- path:
 		return nil
@@ -173,14 +177,18 @@ func (u *up) end(ctx context.Context, sup *supervisor.Supervisor, units []unit.U
 
 // units are the definitions of what up brings.
 func (u *up) units() ([]unit.Unit, error) {
-	if u.alone {
-		return nil, nil
-	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the other programs: %w", err)
 	}
-	dir := filepath.Dir(exe)
+	return u.unitsIn(filepath.Dir(exe))
+}
+
+// unitsIn are the definitions of what up brings where the programs are in dir.
+func (u *up) unitsIn(dir string) ([]unit.Unit, error) {
+	if u.alone {
+		return nil, nil
+	}
 	units := []unit.Unit{
 		{Name: "hero_core", Label: labelTool, Command: []string{filepath.Join(dir, "hero_core"), "serve"}},
 		{Name: "hero_inspector", Label: labelTool, Command: []string{filepath.Join(dir, "hero_inspector"), "serve"}},
