@@ -71,18 +71,26 @@ func (a *API) health(ctx context.Context, p NameParams) (health.Report, error) {
 // well returns how a service is, as it is followed: asked anew where it is not
 // known to be well, and else as it was found last.
 func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
+	if a.Health != nil {
+		r, ok := a.Health.Report(s.Name.String())
+		if ok && (r.Word == health.Healthy || r.Word == health.Asleep) {
+			return r
+		}
+	}
+	return a.asked(ctx, s)
+}
+
+// asked asks a service now, and returns how it is to be shown: one answer that
+// stays out changes no word yet.
+func (a *API) asked(ctx context.Context, s *discovery.Service) health.Report {
 	if a.Health == nil {
 		return health.Probe(ctx, a.probing(), s)
-	}
-	r, ok := a.Health.Report(s.Name.String())
-	if ok && (r.Word == health.Healthy || r.Word == health.Asleep) {
-		return r
 	}
 	now, ok := a.Health.Ask(ctx, s.Name.String())
 	if !ok {
 		return health.Probe(ctx, a.probing(), s) // it came this moment
 	}
-	if r, ok = a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown {
+	if r, ok := a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown {
 		return r
 	}
 	return now

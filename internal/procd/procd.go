@@ -332,7 +332,7 @@ func (a *API) status(ctx context.Context, p NameParams) (ServiceStatus, error) {
 		s = ServiceStatus{Name: p.Name, State: "unsupervised"}
 	}
 	if found != nil {
-		r := a.well(ctx, found)
+		r := a.asked(ctx, found)
 		s.Health = &r
 	}
 	return s, nil
