@@ -45,6 +45,12 @@ func main() {
 }
 
 func run(rounds int, cell time.Duration, only *regexp.Regexp, conns, sizes []string) error {
+	for _, needed := range []string{"nginx", "wrk"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			fmt.Println("left out:", needed, "is not installed")
+			return nil
+		}
+	}
 	dir, err := os.MkdirTemp("", "hb")
 	if err != nil {
 		return err
