@@ -33,7 +33,7 @@ func main() {
 func program() cli.Program {
 	return cli.Program{
 		Name: "hero_proxy", Version: sdk.Version, Help: "lets HTTP in to the services of this machine",
-		Commands: []cli.Command{serveCommand(), tokenCommand(), checkCommand(), routesCommand()},
+		Commands: []cli.Command{serveCommand(), tokenCommand(), checkCommand(), routesCommand(), uiCommand()},
 	}
 }
 
@@ -68,11 +68,12 @@ func serveCommand() cli.Command {
 			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
 			ledger := proxy.NewLedger(c.Stderr)
+			audit := newDecisions(slog.NewTextHandler(ledger, nil))
 			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Policy: policy.Policy, Hosts: hosts,
-				Log: env.Log, Audit: slog.New(slog.NewTextHandler(ledger, nil))})
-			svc := sdk.Service{Name: "hero_proxy", Version: sdk.Version, Title: "Proxy", RootOnly: true,
-				Description: "HTTP to the right socket: services, their UIs, their domains."}
-			return sdk.Run(ctx, env, svc,
+				Log: env.Log, Audit: slog.New(audit)})
+			env.Command = append(env.Command, "ui")
+			rpc := &door{places: env.Places, tree: watcher.Tree, policy: policy.Policy, decisions: audit}
+			return sdk.Run(ctx, env, service(), rpc.domain(), dashboard(),
 				sdk.Task{Name: "watch", Run: watcher.Run},
 				sdk.Task{Name: "audit", Run: ledger.Run},
 				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, handler.Listen(l, general), handler) }})

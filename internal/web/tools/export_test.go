@@ -11,3 +11,12 @@ func SupervisorViews() (*page.Board, map[string]any, error) {
 		"history": &supervisorHistory{}, "definition": &supervisorDefinition{}, "graph": &graphPage{},
 	}, err
 }
+
+// ProxyViews returns the pages of hero_proxy's dashboard, and an empty view of
+// each.
+func ProxyViews() (*page.Board, map[string]any, error) {
+	b, err := page.New("proxy", files, "proxy", nil)
+	return b, map[string]any{
+		"fault": &page.Fault{}, "routes": &routesPage{}, "tokens": &tokensPage{}, "decisions": &decisionsPage{}, "check": &checkPage{},
+	}, err
+}

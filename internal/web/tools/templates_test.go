@@ -13,4 +13,8 @@ func TestTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	pagetest.Run(t, b, views)
+	if b, views, err = tools.ProxyViews(); err != nil {
+		t.Fatal(err)
+	}
+	pagetest.Run(t, b, views)
 }
