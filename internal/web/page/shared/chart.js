@@ -20,13 +20,15 @@ function style(url) {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const clock = (seconds) => new Date(seconds * 1000).toTimeString().slice(0, 5);
+
 // plot makes the chart of one figure. It is made anew when the colours change.
 function plot(place, label, data) {
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const options = {
     width: place.clientWidth, height: 170, legend: { show: false },
-    cursor: { y: false }, scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.15, label === "cpu" ? 1 : 10)] } },
-    axes: [axis, { ...axis, size: 48 }],
+    cursor: { y: false }, scales: { x: { range: (_, first, last) => [Math.min(first, last - 300), last] }, y: { range: (_, low, high) => [0, Math.max(high * 1.15, label === "cpu" ? 1 : 10)] } },
+    axes: [{ ...axis, values: (_, times) => times.map(clock), space: 70 }, { ...axis, size: 48 }],
     series: [{}, { label, stroke: colour("--accent"), width: 2, fill: colour("--accent-soft"), spanGaps: false }],
   };
   place.replaceChildren();
