@@ -81,6 +81,38 @@ func TestInspectorInBrowser(t *testing.T) {
 	}
 }
 
+// Promise: in a browser, a service is stopped and started, its past and its
+// output are there to read; a token is given out, asked about and taken back.
+func TestDashboardsInBrowser(t *testing.T) {
+	m := newMachine(t)
+	ctx := browser(t)
+	m.start("--demo")
+	base := "http://" + m.addr
+	step := func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		keep(t, ctx, name)
+	}
+	step("supervised", chromedp.Navigate(base+"/hero_proc/"), chromedp.WaitVisible(`//a[.="hero_food"]`))
+	step("supervised-service", chromedp.Click(`//a[.="hero_food"]`), chromedp.WaitVisible(`//h1[.="hero_food"]`), chromedp.WaitVisible(`.matrix`))
+	step("stopped", chromedp.Click(`#stop`), chromedp.WaitVisible(`//div[@id="top"]//span[.="stopped"]`))
+	step("started", chromedp.Click(`#start`), chromedp.WaitVisible(`//div[@id="top"]//span[.="running"]`))
+	step("history", chromedp.Click(`//a[.="History"]`), chromedp.WaitVisible(`//td[contains(.,"told to stop")]`))
+	step("output", chromedp.Click(`//a[.="Logs"]`), chromedp.WaitVisible(`.log div`))
+	step("definition", chromedp.Click(`//a[.="Definition"]`), chromedp.WaitVisible(`pre`))
+	step("graph", chromedp.Navigate(base+"/hero_proc/graph"), chromedp.WaitVisible(`.drawing svg`))
+	step("inspected-output", chromedp.Navigate(base+"/hero_inspector/s/hero_food/logs"), chromedp.WaitVisible(`.log div`))
+	step("routes", chromedp.Navigate(base+"/hero_proxy/"), chromedp.WaitVisible(`//code[.="/hero_food/root/delivery/rpc"]`))
+	step("token", chromedp.Navigate(base+"/hero_proxy/tokens"), chromedp.WaitVisible(`#name`), chromedp.SetValue(`#name`, "ann"),
+		chromedp.SetValue(`#allow`, "hero_food/root/delivery"), chromedp.SetValue(`#methods`, "order.counts"),
+		chromedp.Click(`//button[.="Create"]`), chromedp.WaitVisible(`.secret`))
+	step("denied", chromedp.Navigate(base+"/hero_proxy/check?caller=ann&path=/hero_food/root/delivery/rpc&method=order.purge"), chromedp.WaitVisible(`.word.denied`))
+	step("allowed", chromedp.Navigate(base+"/hero_proxy/check?caller=ann&path=/hero_food/root/delivery/rpc&method=order.counts"), chromedp.WaitVisible(`.word.allowed`))
+	step("taken-back", chromedp.Navigate(base+"/hero_proxy/tokens"), chromedp.Click(`//button[.="Take back"]`), chromedp.WaitVisible(`//p[contains(.,"No token")]`))
+}
+
 // Promise: the demo's own page works below its prefix.
 func TestFoodInBrowser(t *testing.T) {
 	m := newMachine(t)
