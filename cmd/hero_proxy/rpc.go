@@ -41,7 +41,7 @@ type tokenInfo struct {
 
 type newToken struct {
 	Name    string   `json:"name" doc:"Name of whoever shows the token."`
-	Allow   []string `json:"allow" doc:"Targets that may be reached: service/context/domain, service, or ** for everything; globs."`
+	Allow   []string `json:"allow,omitzero" doc:"Targets that may be reached: service/context/domain, service, or ** for everything; globs. Where empty, what rules of the policy allow the name."`
 	Methods []string `json:"methods,omitzero" doc:"Globs of methods that may be called; all where empty."`
 	Expires string   `json:"expires,omitzero" doc:"After how long it ends, such as 12h or 30d; never where empty."`
 }
@@ -104,9 +104,6 @@ func (d *door) tokens(context.Context, none) ([]tokenInfo, error) {
 
 func (d *door) create(_ context.Context, p newToken) (madeToken, error) {
 	g := access.Grant{Name: p.Name, Allow: p.Allow, Methods: p.Methods}
-	if len(g.Allow) == 0 {
-		return madeToken{}, fault.Errorf(fault.Invalid, "allow: say what the token may reach")
-	}
 	if p.Expires != "" {
 		after, err := duration(p.Expires)
 		if err != nil {
@@ -167,14 +164,14 @@ const keptDecisions = 500
 type decisions struct {
 	slog.Handler
 
-	mu   sync.Mutex // guards what follows
-	list []decision
-	last int64
-	next chan struct{} // closed by the next one
+	mu   sync.Mutex              // guards what follows
+	ring [keptDecisions]decision // by id
+	last int64                   // id of the latest
+	next chan struct{}           // closed by the next one; nil while nobody waits
 }
 
 func newDecisions(to slog.Handler) *decisions {
-	return &decisions{Handler: to, next: make(chan struct{})}
+	return &decisions{Handler: to}
 }
 
 // Handle implements slog.Handler.
@@ -204,12 +201,11 @@ func (d *decisions) Handle(ctx context.Context, r slog.Record) error {
 	d.mu.Lock()
 	d.last++
 	x.ID = d.last
-	if len(d.list) == keptDecisions {
-		d.list = append(d.list[:0], d.list[1:]...)
+	d.ring[x.ID%keptDecisions] = x
+	if d.next != nil {
+		close(d.next)
+		d.next = nil
 	}
-	d.list = append(d.list, x)
-	close(d.next)
-	d.next = make(chan struct{})
 	d.mu.Unlock()
 	return d.Handler.Handle(ctx, r)
 }
@@ -220,10 +216,11 @@ func (d *decisions) after(ctx context.Context, id int64) []decision {
 	for {
 		d.mu.Lock()
 		out := []decision{}
-		for _, x := range d.list {
-			if x.ID > id {
-				out = append(out, x)
-			}
+		for i := max(id, d.last-keptDecisions) + 1; i <= d.last; i++ {
+			out = append(out, d.ring[i%keptDecisions])
+		}
+		if len(out) == 0 && d.next == nil {
+			d.next = make(chan struct{})
 		}
 		next := d.next
 		d.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 // at once, and that no more of them are kept than there is room for.
 func TestDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDecisions(slog.New(slog.DiscardHandler))
+		d := newDecisions(slog.DiscardHandler)
 		log := slog.New(audited{d})
 		got := make(chan []decision, 1)
 		go func() { got <- d.after(t.Context(), 0) }()
