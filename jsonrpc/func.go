@@ -24,13 +24,21 @@ type Handler func(ctx context.Context, params json.Value) (any, error)
 // unknown, missing and ill-typed ones are refused with the field, what it
 // wanted and what it got. A P that is no struct takes the params as they are.
 func Func[P, R any](f func(context.Context, P) (R, error)) Handler {
+	return Bind(func(_ struct{}, ctx context.Context, p P) (R, error) { return f(ctx, p) })(struct{}{})
+}
+
+// Bind is Func for a method of T, of which a program has many: what is known of
+// P is held once, however many Handlers are made.
+func Bind[T, P, R any](f func(T, context.Context, P) (R, error)) func(T) Handler {
 	d := newDecoder(reflect.TypeFor[P]())
-	return func(ctx context.Context, params json.Value) (any, error) {
-		var p P
-		if err := d.decode(params, &p); err != nil {
-			return nil, err
+	return func(t T) Handler {
+		return func(ctx context.Context, params json.Value) (any, error) {
+			var p P
+			if err := d.decode(params, &p); err != nil {
+				return nil, err
+			}
+			return f(t, ctx, p)
 		}
-		return f(ctx, p)
 	}
 }
 

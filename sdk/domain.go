@@ -79,9 +79,7 @@ func Call[T, P, R any](name string, f func(T, context.Context, P) (R, error), do
 			ReadOnly: doc.ReadOnly, Destructive: doc.Destructive,
 			Idempotent: doc.Idempotent, Deprecated: doc.Deprecated,
 		},
-		bind: func(t T) jsonrpc.Handler {
-			return jsonrpc.Func(func(ctx context.Context, p P) (R, error) { return f(t, ctx, p) })
-		},
+		bind: jsonrpc.Bind(f),
 	}
 }
 
