@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
-	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
 	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
 	"forge.ourworld.tf/lhumina_code/hero/sdk"
@@ -57,10 +56,11 @@ func serveCommand() cli.Command {
 			if err != nil {
 				return err
 			}
-			l, err := open(listen)
+			l, err := open(listen, policy.Policy(), env.Log)
 			if err != nil {
 				return err
 			}
+			hosts = append(hosts, policy.Policy().Hosts()...)
 			if !general {
 				// Each loop waits in the kernel on a thread of its own: without one more
 				// they would take turns with the collector and with the general path.
@@ -79,24 +79,6 @@ func serveCommand() cli.Command {
 				sdk.Task{Name: "serve", Run: func(ctx context.Context) error { return serve(ctx, handler.Listen(l, general), handler) }})
 		},
 	}
-}
-
-// open listens on loopback; anything wider would let strangers in to services
-// that trust whoever reaches them.
-func open(address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fault.WithHint(fault.Errorf(fault.Invalid, "--listen %s: %w", address, err), "give it as host:port, such as 127.0.0.1:9998")
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fault.WithHint(fault.Errorf(fault.Denied, "--listen %s: the proxy listens on loopback only, for it knows no callers yet", address),
-			"use 127.0.0.1, and a front server with sign-in for others")
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fault.WithHint(fault.Errorf(fault.Unavailable, "listen: %w", err), "another program may have the port: choose one with --listen")
-	}
-	return l, nil
 }
 
 // grace is how long requests may take to end after the proxy was told to stop.

@@ -7,6 +7,13 @@
 //
 //	local = false                     # callers on this machine without a token
 //
+//	hosts = ["hero.example"]          # names, beside localhost, that callers may use
+//
+//	[tls]                             # absent: plain HTTP, on this machine only
+//	cert = "/etc/ssl/hero.pem"
+//	key = "/etc/ssl/hero.key"
+//	client_ca = "/etc/ssl/people.pem" # absent: no certificates of callers
+//
 //	[[token]]
 //	name = "delivery-agent"
 //	sha256 = "…"                      # of the token, in hexadecimal; never the token
@@ -55,6 +62,16 @@ type Policy struct {
 	local  bool
 	tokens map[[sha256.Size]byte]token
 	rules  []rule
+	tls    TLS
+	hosts  []string
+}
+
+// TLS names the files, in PEM, by which connections are encrypted. The zero
+// TLS is none.
+type TLS struct {
+	Cert     string `toml:"cert"`
+	Key      string `toml:"key"`
+	ClientCA string `toml:"client_ca,omitempty"` // of the certificates that callers may show
 }
 
 type token struct {
@@ -76,6 +93,8 @@ func Nobody() *Policy { return &Policy{} }
 // document is the policy as it is written.
 type document struct {
 	Local  *bool           `toml:"local"`
+	Hosts  []string        `toml:"hosts,omitempty"`
+	TLS    *TLS            `toml:"tls,omitempty"`
 	Tokens []tokenDocument `toml:"token,omitempty"`
 	Rules  []ruleDocument  `toml:"rule,omitempty"`
 }
@@ -102,6 +121,12 @@ func Parse(data []byte) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{local: doc.Local == nil || *doc.Local, tokens: make(map[[sha256.Size]byte]token)}
+	p.hosts = doc.Hosts
+	if doc.TLS != nil {
+		if p.tls = *doc.TLS; p.tls.Cert == "" || p.tls.Key == "" {
+			return nil, fault.Errorf(fault.Invalid, "tls: cert and key are both needed")
+		}
+	}
 	names := make(map[string]bool)
 	for i, t := range doc.Tokens {
 		var sum [sha256.Size]byte
@@ -226,6 +251,31 @@ func (p *Policy) Caller(authorization []string, loopback bool, now time.Time) (C
 		return Caller{}, false
 	}
 	return Caller{Name: t.name}, true
+}
+
+// Certified returns whom a certificate names that was proved to be of the
+// authority client_ca. It is false for a name that no caller can have.
+func (p *Policy) Certified(name string) (Caller, bool) {
+	if p == nil || !plainName(name) || name == Local {
+		return Caller{}, false
+	}
+	return Caller{Name: name}, true
+}
+
+// Hosts returns the names, beside those of loopback, by which callers may ask.
+func (p *Policy) Hosts() []string {
+	if p == nil {
+		return nil
+	}
+	return p.hosts
+}
+
+// TLS returns by which files connections are encrypted.
+func (p *Policy) TLS() TLS {
+	if p == nil {
+		return TLS{}
+	}
+	return p.tls
 }
 
 // Target is what is asked for: a route that was resolved.

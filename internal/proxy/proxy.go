@@ -95,6 +95,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pending != nil {
 		defer pending.Close()
 	}
+	encrypted(r)
 	if refusal := p.admit(r); refusal != nil {
 		w.Header().Set("Connection", "close")
 		refuse(w, refusal, "")
@@ -103,6 +104,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	_ = err // who has no address is not of this machine
 	v := newVisit(p.opts.Policy(), r.Header["Authorization"], peer)
+	v.certified(r)
 	v.pending = pending
 	defer p.record(v, r.Method, r.RemoteAddr, time.Now())
 	if !v.known {

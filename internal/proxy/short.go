@@ -13,12 +13,12 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 )
 
-// Listen takes a listener of plain HTTP over and puts the short way before it,
-// unless general is set. A server gets from the listener that it returns what
+// Listen takes a listener over and puts the short way before it, unless general
+// is set, or the listener is one of Secure. A server gets from the listener that it returns what
 // the short way is not for, strictly framed; its ConnContext is the function
 // of that name.
 func (p *Proxy) Listen(l net.Listener, general bool) net.Listener {
-	if !general {
+	if _, encrypted := l.(secured); !general && !encrypted {
 		l = fast.Listen(l, short{p})
 	}
 	return Strict(l)
@@ -32,6 +32,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 		if handed, ok := strict.Conn.(*fast.Conn); ok {
 			return context.WithValue(ctx, connKey{}, handed)
 		}
+		return withTLS(ctx, strict)
 	}
 	return ctx
 }
