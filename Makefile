@@ -4,9 +4,10 @@ GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK ?= $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 10s
+CHAOS       ?= 10m
 BENCH       ?= $(patsubst bench/%/main.go,%,$(wildcard bench/*/main.go))
 
-.PHONY: all build run test race lint bench fuzz tools clean
+.PHONY: all build run test race lint bench fuzz chaos tools clean
 
 all: build lint
 	$(GO) test -short ./...
@@ -41,6 +42,11 @@ lint:
 # bench runs the commands in bench/, each of which prints a table.
 bench:
 	@set -e; cd bench; for b in $(BENCH); do echo "== $$b"; $(GO) run ./$$b; done
+
+# chaos does things to services and their supervisor at random, for CHAOS long.
+# CHAOS_SEED repeats a run.
+chaos:
+	CHAOS=$(CHAOS) $(GO) test -count=1 -v -timeout 24h -run '^TestChaos$$' ./internal/supervisor
 
 # fuzz runs each fuzz target for FUZZTIME.
 fuzz:
