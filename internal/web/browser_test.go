@@ -218,7 +218,7 @@ func TestAccessibility(t *testing.T) {
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}); err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{"/", "/s/hero_food", "/s/hero_food/root/delivery", createPath, createPath + "&as=form", "/methods", "/s/hero_food/docs", "/s/hero_food/isolation", "/s/nothing"} {
+		for _, path := range []string{"/", "/s/hero_food", "/s/hero_food/root/delivery", createPath, createPath + "&as=form", "/methods", "/s/hero_food/docs", "/s/hero_food/logs", "/s/hero_food/events", "/s/hero_food/isolation", "/s/nothing"} {
 			if err := chromedp.Do(ctx, chromedp.Navigate(m.server.URL+path), chromedp.WaitVisible("#main"), chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
 				t.Fatal(err)
 			}
