@@ -32,7 +32,7 @@ func main() {
 func program() cli.Program {
 	return cli.Program{
 		Name: "hero_proxy", Version: sdk.Version, Help: "lets HTTP in to the services of this machine",
-		Commands: []cli.Command{serveCommand(), tokenCommand(), checkCommand(), routesCommand(), uiCommand()},
+		Commands: []cli.Command{serveCommand(), tokenCommand(), checkCommand(), routesCommand(), learnCommand(), olderCommand(), uiCommand()},
 	}
 }
 
@@ -68,11 +68,11 @@ func serveCommand() cli.Command {
 			}
 			watcher := discovery.NewWatcher(discovery.Options{Places: env.Places, Log: env.Log})
 			ledger := proxy.NewLedger(c.Stderr)
-			audit := newDecisions(slog.NewTextHandler(ledger, nil))
+			audit := newDecisions(slog.NewJSONHandler(ledger, nil))
 			handler := proxy.New(proxy.Options{Places: env.Places, Tree: watcher.Tree, Policy: policy.Policy, Hosts: hosts,
 				Log: env.Log, Audit: slog.New(audit)})
 			env.Command = append(env.Command, "ui")
-			rpc := &door{places: env.Places, tree: watcher.Tree, policy: policy.Policy, decisions: audit}
+			rpc := &door{places: env.Places, tree: watcher.Tree, policy: policy.Policy, decisions: audit, handler: handler}
 			return sdk.Run(ctx, env, service(), rpc.domain(), dashboard(),
 				sdk.Task{Name: "watch", Run: watcher.Run},
 				sdk.Task{Name: "audit", Run: ledger.Run},

@@ -30,6 +30,7 @@ type door struct {
 	tree      func() *discovery.Tree
 	policy    func() *access.Policy
 	decisions *decisions
+	handler   *proxy.Proxy
 }
 
 type none struct{}
@@ -78,9 +79,12 @@ func (d *door) domain() sdk.Part {
 			sdk.Call("token.remove", (*door).remove, sdk.Doc{Summary: "Takes a token back, with its own rules.", Destructive: true}),
 			sdk.Call("check.ask", (*door).check, sdk.Doc{Summary: "Says whether a caller may do something, and by which rule.", ReadOnly: true}),
 			sdk.Call("decision.list", (*door).decided, sdk.Doc{Summary: "Returns the latest decisions, the newest last, and waits for one where told to.", ReadOnly: true}),
+			sdk.Call("older.list", (*door).older, sdk.Doc{Summary: "Returns who asked by older URLs since the proxy was started, the most frequent first.", ReadOnly: true}),
 		},
 	}
 }
+
+func (d *door) older(context.Context, none) ([]proxy.Older, error) { return d.handler.Older(), nil }
 
 func (d *door) routes(context.Context, none) ([]proxy.Listed, error) {
 	if t := d.tree(); t != nil {
@@ -163,61 +167,86 @@ const keptDecisions = 500
 // keeps the end of it.
 type decisions struct {
 	slog.Handler
+	about decision // what the attributes say that all records share
+	*ring
+}
 
+// ring is the latest decisions.
+type ring struct {
 	mu   sync.Mutex              // guards what follows
-	ring [keptDecisions]decision // by id
+	kept [keptDecisions]decision // by id
 	last int64                   // id of the latest
 	next chan struct{}           // closed by the next one; nil while nobody waits
 }
 
 func newDecisions(to slog.Handler) *decisions {
-	return &decisions{Handler: to}
+	return &decisions{Handler: to, ring: new(ring)}
+}
+
+// WithAttrs implements slog.Handler.
+func (d *decisions) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := &decisions{Handler: d.Handler.WithAttrs(attrs), about: d.about, ring: d.ring}
+	for _, a := range attrs {
+		with.about.set(a)
+	}
+	return with
 }
 
 // Handle implements slog.Handler.
 func (d *decisions) Handle(ctx context.Context, r slog.Record) error {
-	x := decision{At: r.Time, Decision: r.Message}
+	x := d.about
+	x.At, x.Decision = r.Time, r.Message
 	r.Attrs(func(a slog.Attr) bool {
-		switch a.Key {
-		case "caller":
-			x.Caller = a.Value.String()
-		case "verb":
-			x.Verb = a.Value.String()
-		case "target":
-			x.Target = a.Value.String()
-		case "layer":
-			x.Layer = a.Value.String()
-		case "methods":
-			x.Methods = a.Value.String()
-		case "rule":
-			x.Rule = a.Value.String()
-		case "status":
-			x.Status = a.Value.Int64()
-		case "ms":
-			x.MS = a.Value.Int64()
-		}
+		x.set(a)
 		return true
 	})
+	d.add(x)
+	return d.Handler.Handle(ctx, r)
+}
+
+// set takes an attribute of the audit over.
+func (x *decision) set(a slog.Attr) {
+	switch a.Key {
+	case "caller":
+		x.Caller = a.Value.String()
+	case "verb":
+		x.Verb = a.Value.String()
+	case "target":
+		x.Target = a.Value.String()
+	case "layer":
+		x.Layer = a.Value.String()
+	case "methods":
+		x.Methods = a.Value.String()
+	case "rule":
+		x.Rule = a.Value.String()
+	case "status":
+		x.Status = a.Value.Int64()
+	case "ms":
+		x.MS = a.Value.Int64()
+	}
+}
+
+// add keeps a decision, and tells whoever waits.
+func (d *ring) add(x decision) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.last++
 	x.ID = d.last
-	d.ring[x.ID%keptDecisions] = x
+	d.kept[x.ID%keptDecisions] = x
 	if d.next != nil {
 		close(d.next)
 		d.next = nil
 	}
-	d.mu.Unlock()
-	return d.Handler.Handle(ctx, r)
 }
 
 // after returns what was decided after the one of an id, and waits for some
 // until ctx ends.
-func (d *decisions) after(ctx context.Context, id int64) []decision {
+func (d *ring) after(ctx context.Context, id int64) []decision {
 	for {
 		d.mu.Lock()
 		out := []decision{}
 		for i := max(id, d.last-keptDecisions) + 1; i <= d.last; i++ {
-			out = append(out, d.ring[i%keptDecisions])
+			out = append(out, d.kept[i%keptDecisions])
 		}
 		if len(out) == 0 && d.next == nil {
 			d.next = make(chan struct{})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,16 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("%d kept, from %d", len(list), list[0].ID)
 		}
 	})
+}
+
+// TestDecisionsOfOneSubject holds that what many lines share is kept with each.
+func TestDecisionsOfOneSubject(t *testing.T) {
+	d := newDecisions(slog.NewJSONHandler(io.Discard, nil))
+	slog.New(d).With("caller", "ann", "verb", "POST").With("target", "hero_food").Info("allowed", "rule", "r")
+	list := d.after(t.Context(), 0)
+	if len(list) != 1 || list[0].Caller != "ann" || list[0].Target != "hero_food" || list[0].Rule != "r" || list[0].Decision != "allowed" {
+		t.Errorf("kept: %+v", list)
+	}
 }
 
 // audited lets all levels through: the discarding handler below wants none.

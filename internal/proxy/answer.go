@@ -35,8 +35,50 @@ func refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
 	_ = err // the caller has gone; nobody is left to be told
 }
 
-// own answers what is the proxy's own: its health, and the list of services
-// that the door leads to.
+// refuse answers with a page for people, and with a problem for programs.
+func (v *visit) refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
+	v.refused = no.Status
+	if !v.page {
+		refuse(w, no, layer)
+		return
+	}
+	title := strconv.Itoa(no.Status) + " " + http.StatusText(no.Status)
+	body := pageHead(title) + "<p>" + html.EscapeString(no.Detail) + `</p><p><a href="/">What there is</a></p></body></html>` + "\n"
+	pageHeader(w.Header(), len(body))
+	w.WriteHeader(no.Status)
+	_, err := w.Write([]byte(body))
+	_ = err // the caller has gone; nobody is left to be told
+}
+
+// wantsPage reports whether a person looks at the answer: a browser that goes
+// to an address says so.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet || r.Header.Get("Upgrade") != "" {
+		return false
+	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" {
+		return dest == "document" || dest == "iframe"
+	}
+	kind, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
+	return kind == "text/html"
+}
+
+func pageHeader(h http.Header, length int) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(length))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+homeStyleHash+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+}
+
+// pageHead begins a page of the proxy's own.
+func pageHead(title string) string {
+	return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
+		`<title>` + html.EscapeString(title) + `</title><style>` + homeStyle + `</style></head><body><h1>` + html.EscapeString(title) + `</h1>`
+}
+
+// own answers what is the proxy's own: its health, its metrics, and the list of
+// services that the door leads to.
 func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string, v *visit) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -47,12 +89,19 @@ func (p *Proxy) own(w http.ResponseWriter, r *http.Request, path string, v *visi
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	body := `{"status":"ok","service":"hero_proxy"}`
-	if path == "/health" {
+	switch path {
+	case "/health":
 		h.Set("Content-Type", "application/json")
-	} else {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+homeStyleHash+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	case "/metrics":
+		if !v.mayMeasure() {
+			v.refuse(w, notAllowed(), "")
+			return
+		}
+		h.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		body = p.tally.metrics()
+	default:
 		body = p.home(v)
+		pageHeader(h, len(body))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodGet {
@@ -71,8 +120,7 @@ const homeStyleHash = "CiJfKA6ZzkTSHxpLK8NUsnn9p5+78z5jeV/jwCTpWhc="
 // home is the page that lists the services that the visitor may reach.
 func (p *Proxy) home(v *visit) string {
 	var b strings.Builder
-	b.WriteString(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
-		`<title>Services</title><style>` + homeStyle + `</style></head><body><h1>Services</h1><ul>`)
+	b.WriteString(pageHead("Services") + "<ul>")
 	tree := p.opts.Tree()
 	n := 0
 	if tree != nil {

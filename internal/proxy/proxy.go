@@ -61,6 +61,7 @@ type Proxy struct {
 	reverse *httputil.ReverseProxy
 	cross   *http.CrossOriginProtection
 	sockets pool
+	tally   tally
 }
 
 // New returns a Proxy. It opens nothing until it is asked.
@@ -97,6 +98,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	encrypted(r)
 	if refusal := p.admit(r); refusal != nil {
+		p.tally.answered("", refusal.Status, 0)
 		w.Header().Set("Connection", "close")
 		refuse(w, refusal, "")
 		return
@@ -105,7 +107,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = err // who has no address is not of this machine
 	v := newVisit(p.opts.Policy(), r.Header["Authorization"], peer)
 	v.certified(r)
-	v.pending = pending
+	v.pending, v.page, v.encrypted = pending, wantsPage(r), r.TLS != nil
 	defer p.record(v, r.Method, r.RemoteAddr, time.Now())
 	if !v.known {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -113,7 +115,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if path == "/" || path == "/health" {
+	if path == "/" || path == "/health" || path == "/metrics" {
 		p.own(w, r, path, v)
 		return
 	}
@@ -121,6 +123,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refusal != nil {
 		v.refuse(w, refusal, "")
 		return
+	}
+	if to.Successor != "" {
+		p.tally.asOlder(v.caller.Name, r, to)
 	}
 	if to.Redirect != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		if r.URL.RawQuery != "" {
@@ -373,5 +378,5 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if to.Service != nil {
 		name = to.Service.Name.String()
 	}
-	refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: name + ": " + detail}, to.Layer.String())
+	to.visit.refuse(w, &route.Refusal{Status: http.StatusBadGateway, Detail: name + ": " + detail}, to.Layer.String())
 }

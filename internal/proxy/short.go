@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/proxy/fast"
@@ -129,7 +130,11 @@ func (short) Dial(to *fast.Passage) (net.Conn, error) {
 // Done records what was answered.
 func (s short) Done(to *fast.Passage, o fast.Outcome) {
 	v, ok := to.Note.(*visit)
-	if !ok || v.policy == nil {
+	if !ok {
+		return
+	}
+	if v.policy == nil { // nothing was decided
+		s.p.tally.answered(v.target.Layer, 0, time.Since(o.Since))
 		return
 	}
 	one := *v

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,16 +23,18 @@ import (
 
 // visit is one request: who sent it, and what was decided of it.
 type visit struct {
-	policy   *access.Policy // the one that all of the request is held against
-	caller   access.Caller
-	known    bool
-	decision access.Decision
-	target   access.Target
-	methods  []string // of a body that was judged
-	rule     string
-	refused  int           // the status of the refusal; 0: none
-	audit    *slog.Logger  // with the subject of the visit; nil: it is made when it is needed
-	pending  *fast.Pending // the socket that was sent the request already, if one was
+	policy    *access.Policy // the one that all of the request is held against
+	caller    access.Caller
+	known     bool
+	decision  access.Decision
+	target    access.Target
+	methods   []string // of a body that was judged
+	rule      string
+	refused   int           // the status of the refusal; 0: none
+	audit     *slog.Logger  // with the subject of the visit; nil: it is made when it is needed
+	encrypted bool          // it came by TLS
+	page      bool          // a person looks at the answer
+	pending   *fast.Pending // the socket that was sent the request already, if one was
 }
 
 // newVisit finds who sends a request, by the values of its Authorization.
@@ -132,11 +135,6 @@ func (v *visit) judged(w http.ResponseWriter, r *http.Request, to *route.Route) 
 	return true
 }
 
-func (v *visit) refuse(w http.ResponseWriter, no *route.Refusal, layer string) {
-	v.refused = no.Status
-	refuse(w, no, layer)
-}
-
 // introduce tells the socket who calls: whoever showed a token.
 func (v *visit) introduce(h http.Header, to *route.Route) {
 	if v.caller.Name != access.Local {
@@ -160,9 +158,14 @@ func (v *visit) cutsDown(to *route.Route) bool {
 	return to.Path == "/openrpc.json" && !v.decision.AllMethods()
 }
 
-// record writes what was decided. Where no policy is in force nothing is
+// maxNoted is how many methods of one body the audit names.
+const maxNoted = 100
+
+// record counts a request, and writes what was decided. Where no policy is in force nothing is
 // decided but what a visitor without credentials was refused.
 func (p *Proxy) record(v *visit, verb, peer string, since time.Time) {
+	took := time.Since(since)
+	p.tally.answered(v.target.Layer, v.refused, took)
 	if v.policy == nil && v.known {
 		return
 	}
@@ -171,12 +174,19 @@ func (p *Proxy) record(v *visit, verb, peer string, since time.Time) {
 		audit = p.audit.With(v.subject(verb)...)
 	}
 	decision := "allowed"
-	if v.refused != 0 {
+	switch {
+	case v.refused >= http.StatusInternalServerError:
+		decision = "failed"
+	case v.refused != 0:
 		decision = "refused"
 	}
+	methods := v.methods
+	if len(methods) > 1 {
+		methods = slices.Compact(slices.Sorted(slices.Values(methods)))
+	}
 	audit.LogAttrs(context.Background(), slog.LevelInfo, decision, slog.String("peer", peer),
-		slog.String("methods", strings.Join(v.methods[:min(len(v.methods), 20)], " ")), slog.String("rule", v.rule),
-		slog.Int("status", v.refused), slog.Int64("ms", time.Since(since).Milliseconds()))
+		slog.String("methods", strings.Join(methods[:min(len(methods), maxNoted)], " ")), slog.String("rule", v.rule),
+		slog.Int("status", v.refused), slog.Int64("ms", took.Milliseconds()))
 }
 
 // subject is what a line of the audit says of all requests that ask the same.
@@ -195,6 +205,10 @@ func modify(r *http.Response) error {
 		r.Header.Set("Deprecation", "true")
 		r.Header.Add("Link", "<"+to.Successor+`>; rel="successor-version"`)
 	}
+	switch to.Layer {
+	case route.UI, route.Web, route.Admin:
+		shield(r.Header, to.visit.encrypted)
+	}
 	if !to.visit.cutsDown(to.Route) || r.StatusCode != http.StatusOK {
 		return nil
 	}
@@ -206,6 +220,24 @@ func modify(r *http.Response) error {
 		return nil
 	}
 	return to.visit.cutDown(r)
+}
+
+// shield adds to a UI's answer what keeps other sites out of it, where the UI
+// does not say it itself.
+func shield(h http.Header, encrypted bool) {
+	unless := func(name, value string) {
+		if h.Get(name) == "" {
+			h.Set(name, value)
+		}
+	}
+	unless("X-Content-Type-Options", "nosniff")
+	unless("Referrer-Policy", "same-origin")
+	if !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors") {
+		unless("X-Frame-Options", "SAMEORIGIN") // the inspector shows UIs in frames
+	}
+	if encrypted {
+		unless("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 // maxDocument is the largest OpenRPC document that is cut down.
