@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"forge.ourworld.tf/lhumina_code/hero/internal/json"
 )
 
 // Promise: the policy of the README, word for word, does what its comments
@@ -77,5 +79,64 @@ func TestReadmePolicy(t *testing.T) {
 	m.do("hero_proxy", "token", "remove", "acme-anna")
 	if status, _, _ := m.http("POST", "/hero_food/org_acme/delivery/rpc", counts, "Authorization", "Bearer "+strings.TrimSpace(tokens["acme-anna"])); status != 401 {
 		t.Errorf("a token that was taken back: %d", status)
+	}
+}
+
+// Promise: an agent that is given one token, by the configuration that is
+// printed with it, sees the methods that it may call as tools, and no others.
+func TestAgentOfOneToken(t *testing.T) {
+	m := newMachine(t)
+	m.start("--demo")
+	var config struct {
+		Servers map[string]struct {
+			Type    string            `json:"type"`
+			URL     string            `json:"url"`
+			Headers map[string]string `json:"headers"`
+		} `json:"mcpServers"`
+	}
+	printed := m.do("hero_proxy", "token", "create", "delivery-agent", "--allow", "hero_food/root/delivery", "--methods", "order.counts",
+		"--rate", "6/h", "--url", "http://"+m.addr, "--print-mcp-config")
+	if err := json.Unmarshal([]byte(printed), &config); err != nil {
+		t.Fatalf("%v\n%s", err, printed)
+	}
+	server, ok := config.Servers["hero_food-root-delivery"]
+	path, found := strings.CutPrefix(server.URL, "http://"+m.addr)
+	if !ok || !found || server.Type != "http" {
+		t.Fatalf("the configuration is\n%s", printed)
+	}
+	ask := func(path, body string) (int, string) {
+		status, _, answer := m.http("POST", path, body, "Content-Type", "application/json", "Accept", "application/json, text/event-stream", "Authorization", server.Headers["Authorization"])
+		return status, answer
+	}
+	call := func(tool string) string {
+		_, answer := ask(path, `{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`)
+		return answer
+	}
+	const list = `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`
+	if status, got := ask(path, list); status != 200 || strings.Count(got, `"inputSchema"`) != 1 || !strings.Contains(got, `"order_counts"`) {
+		t.Errorf("tools/list: %d %s", status, got)
+	}
+	if got := call("order_counts"); !strings.Contains(got, `"result"`) || !strings.Contains(got, "delivered") {
+		t.Errorf("the tool that may be called: %s", got)
+	}
+	if got := call("order_list"); !strings.Contains(got, `"error"`) || strings.Contains(got, `"result"`) {
+		t.Errorf("a tool that may not be called: %s", got)
+	}
+	for _, other := range []string{"/hero_food/root/restaurant/mcp", "/hero_food/org_acme/delivery/mcp"} {
+		if status, got := ask(other, list); status != 403 {
+			t.Errorf("%s: %d %s", other, status, got)
+		}
+	}
+	// The document is cut down as the list of tools is.
+	if _, got := ask("/hero_food/root/delivery/rpc", `{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}`); strings.Contains(got, "order.list") || !strings.Contains(got, "order.counts") {
+		t.Errorf("rpc.discover: %.500s", got)
+	}
+	for range 2 { // the fifth and the sixth
+		if status, _ := ask(path, list); status != 200 {
+			t.Errorf("as often as the rate: %d", status)
+		}
+	}
+	if status, _ := ask(path, list); status != 429 {
+		t.Errorf("more often than the rate: %d", status)
 	}
 }

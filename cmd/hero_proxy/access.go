@@ -43,7 +43,9 @@ func (n *names) Set(s string) error {
 // tokenFlags are what token create takes.
 type tokenFlags struct {
 	allow, methods names
-	expires        string
+	expires, rate  string
+	maxBody        int64
+	url            string
 	mcp, json      bool
 }
 
@@ -56,6 +58,9 @@ func tokenCommand() cli.Command {
 			fs.Var(&f.allow, "allow", "a `target` that may be reached: service/context/domain, service, or ** for everything; globs; unless given, what rules of the policy allow the name")
 			fs.Var(&f.methods, "methods", "a `glob` of methods that may be called; all unless given")
 			fs.StringVar(&f.expires, "expires", "", "after how `long` the token ends, such as 12h or 30d; never unless given")
+			fs.StringVar(&f.rate, "rate", "", "how `often` it may call, such as 10/s, 100/m or 1000/h; any unless given")
+			fs.Int64Var(&f.maxBody, "max-body", 0, "how many `bytes` a request may hold; what services take unless given")
+			fs.StringVar(&f.url, "url", "http://127.0.0.1:9998", "the `address` that MCP clients reach the proxy by")
 			fs.BoolVar(&f.mcp, "print-mcp-config", false, "print the configuration that MCP clients take")
 			fs.BoolVar(&f.json, "json", false, "print JSON")
 		},
@@ -97,7 +102,7 @@ func editPolicy(places layout.Places, edit func([]byte) ([]byte, error)) error {
 }
 
 func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
-	g := access.Grant{Name: c.Args[1], Allow: f.allow, Methods: f.methods}
+	g := access.Grant{Name: c.Args[1], Allow: f.allow, Methods: f.methods, Rate: f.rate, MaxBody: f.maxBody}
 	if f.expires != "" {
 		d, err := duration(f.expires)
 		if err != nil {
@@ -112,7 +117,7 @@ func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
 	}
 	switch {
 	case f.mcp:
-		return printMCP(c, g, secret)
+		return printMCP(c, g, f.url, secret)
 	case f.json:
 		return c.JSON(map[string]string{"name": g.Name, "token": secret})
 	}
@@ -123,7 +128,7 @@ func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
 
 // printMCP prints what MCP clients read: a server for each domain that the
 // token was given by its name.
-func printMCP(c cli.Call, g access.Grant, secret string) error {
+func printMCP(c cli.Call, g access.Grant, url, secret string) error {
 	type server struct {
 		Type    string            `json:"type"`
 		URL     string            `json:"url"`
@@ -134,7 +139,7 @@ func printMCP(c cli.Call, g access.Grant, secret string) error {
 		if strings.ContainsAny(target, "*?") {
 			continue
 		}
-		servers[strings.ReplaceAll(target, "/", "-")] = server{Type: "http", URL: "http://127.0.0.1:9998/" + target + "/mcp",
+		servers[strings.ReplaceAll(target, "/", "-")] = server{Type: "http", URL: strings.TrimSuffix(url, "/") + "/" + target + "/mcp",
 			Headers: map[string]string{"Authorization": "Bearer " + secret}}
 	}
 	return c.JSON(map[string]any{"mcpServers": servers})

@@ -44,6 +44,7 @@ type newToken struct {
 	Name    string   `json:"name" doc:"Name of whoever shows the token."`
 	Allow   []string `json:"allow,omitzero" doc:"Targets that may be reached: service/context/domain, service, or ** for everything; globs. Where empty, what rules of the policy allow the name."`
 	Methods []string `json:"methods,omitzero" doc:"Globs of methods that may be called; all where empty."`
+	Rate    string   `json:"rate,omitzero" doc:"How often it may call, such as 10/s, 100/m or 1000/h; any where empty."`
 	Expires string   `json:"expires,omitzero" doc:"After how long it ends, such as 12h or 30d; never where empty."`
 }
 
@@ -107,7 +108,7 @@ func (d *door) tokens(context.Context, none) ([]tokenInfo, error) {
 }
 
 func (d *door) create(_ context.Context, p newToken) (madeToken, error) {
-	g := access.Grant{Name: p.Name, Allow: p.Allow, Methods: p.Methods}
+	g := access.Grant{Name: p.Name, Allow: p.Allow, Methods: p.Methods, Rate: p.Rate}
 	if p.Expires != "" {
 		after, err := duration(p.Expires)
 		if err != nil {

@@ -23,6 +23,8 @@
 //	who = ["delivery-agent"]          # names of callers, globs
 //	allow = ["hero_food/root/delivery"]
 //	methods = ["delivery.*"]          # absent: all
+//	rate = "100/m"                    # of calls, by each caller; absent: any
+//	max_body = 65536                  # bytes; absent: any that a service takes
 //
 //	[[rule]]
 //	who = ["acme-*"]
@@ -85,6 +87,8 @@ type rule struct {
 	allow, deny []string
 	layers      []string
 	methods     []string
+	rate        Rate
+	maxBody     int64
 }
 
 // Nobody returns a policy that denies everything to everybody.
@@ -112,6 +116,8 @@ type ruleDocument struct {
 	Deny    []string `toml:"deny,omitempty"`
 	Layers  []string `toml:"layers,omitempty"`
 	Methods []string `toml:"methods,omitempty"`
+	Rate    string   `toml:"rate,omitempty"`
+	MaxBody int64    `toml:"max_body,omitempty"`
 }
 
 // Parse reads a policy. An empty document is the nil Policy's.
@@ -150,7 +156,10 @@ func Parse(data []byte) (*Policy, error) {
 		if name == "" {
 			name = fmt.Sprintf("rule %d", i+1)
 		}
-		p.rules = append(p.rules, rule{name: name, who: r.Who, allow: r.Allow, deny: r.Deny, layers: r.Layers, methods: r.Methods})
+		p.rules = append(p.rules, rule{name: name, who: r.Who, allow: r.Allow, deny: r.Deny, layers: r.Layers, methods: r.Methods, maxBody: r.MaxBody})
+		if p.rules[i].rate, err = ParseRate(r.Rate); err != nil {
+			return nil, fault.Errorf(fault.Invalid, "rule %d: %w", i+1, err)
+		}
 	}
 	return p, nil
 }
@@ -180,6 +189,9 @@ func checkRule(r ruleDocument) error {
 	}
 	if len(r.Deny) > 0 && len(r.Methods) > 0 {
 		return errors.New("a denial is of a target, not of methods: allow the methods that are wanted")
+	}
+	if r.MaxBody < 0 || len(r.Allow) == 0 && (r.MaxBody != 0 || r.Rate != "") {
+		return errors.New("rate and max_body, in bytes, are of what is allowed")
 	}
 	for _, target := range append(append([]string(nil), r.Allow...), r.Deny...) {
 		if err := CheckTarget(target); err != nil {
@@ -295,11 +307,20 @@ type Decision struct {
 	Rule    string // which rule decided; "" where none did
 	// methods are what may be called, for each rule that allows.
 	grants []grant
+	every  bool // all grants count, not the first that has room: see Reach
 }
 
 type grant struct {
 	rule    string
 	methods []string
+	rate    Rate
+	maxBody int64
+}
+
+// covers reports whether the grant is of a method. What lists methods,
+// rpc.discover, is covered by none that is limited to some.
+func (g grant) covers(method string) bool {
+	return len(g.methods) == 0 || !strings.HasPrefix(method, "rpc.") && matches(g.methods, method)
 }
 
 // Decide says whether the caller may reach the target at all; Method says it
@@ -318,7 +339,7 @@ func (p *Policy) Decide(c Caller, t Target) Decision {
 				return Decision{Rule: r.name}
 			}
 			if t.within(r.allow) {
-				d.grants = append(d.grants, grant{r.name, r.methods})
+				d.grants = append(d.grants, grant{r.name, r.methods, r.rate, r.maxBody})
 			}
 		}
 	}
@@ -342,17 +363,12 @@ func (d Decision) AllMethods() bool {
 }
 
 // Method says whether a method may be called, and by which rule. What lists
-// methods, rpc.discover, is not covered by a glob: it has to be named, for the
-// document that it returns is not cut down to what the caller may call.
+// methods, rpc.discover, may be where all may: to others its answer has to be
+// cut down.
 func (d Decision) Method(method string) (rule string, ok bool) {
 	for _, g := range d.grants {
-		if len(g.methods) == 0 {
+		if g.covers(method) {
 			return g.rule, true
-		}
-		for _, m := range g.methods {
-			if m == method || !strings.HasPrefix(method, "rpc.") && glob(m, method) {
-				return g.rule, true
-			}
 		}
 	}
 	return "", false

@@ -5,3 +5,6 @@ var ReadSlowly = readSlowly
 
 // Quick is the short way.
 var Quick = quick
+
+// Len returns how many pairs of a rule and a caller are kept.
+func (m *Meter) Len() int { return len(m.left) }

@@ -17,6 +17,8 @@ type Grant struct {
 	Expires time.Time // zero: never
 	Allow   []string  // targets; none: what rules that are there allow the name
 	Methods []string  // none: all
+	Rate    string    // see ParseRate
+	MaxBody int64     // bytes; 0: any
 }
 
 // Add returns the policy's document with the grant added at its end. What is
@@ -26,7 +28,7 @@ func Add(doc []byte, g Grant) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(g.Allow) == 0 && (len(g.Methods) > 0 || !p.Any(Caller{Name: g.Name})) {
+	if len(g.Allow) == 0 && (len(g.Methods) > 0 || g.Rate != "" || g.MaxBody != 0 || !p.Any(Caller{Name: g.Name})) {
 		return nil, fault.WithHint(fault.Errorf(fault.Invalid, "no rule of the policy allows %s anything yet: say what the token may reach", g.Name),
 			"--allow hero_food/root/delivery")
 	}
@@ -34,7 +36,7 @@ func Add(doc []byte, g Grant) ([]byte, error) {
 		Tokens: []tokenDocument{{Name: g.Name, SHA256: g.Hash, Expires: g.Expires.UTC()}},
 	}
 	if len(g.Allow) > 0 {
-		more.Rules = []ruleDocument{{Who: []string{g.Name}, Allow: g.Allow, Methods: g.Methods}}
+		more.Rules = []ruleDocument{{Who: []string{g.Name}, Allow: g.Allow, Methods: g.Methods, Rate: g.Rate, MaxBody: g.MaxBody}}
 	}
 	var out bytes.Buffer
 	out.Write(doc)

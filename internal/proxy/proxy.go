@@ -62,6 +62,7 @@ type Proxy struct {
 	cross   *http.CrossOriginProtection
 	sockets pool
 	tally   tally
+	meter   access.Meter
 }
 
 // New returns a Proxy. It opens nothing until it is asked.
@@ -161,7 +162,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route.Route,
 		v.refuse(w, refusal, to.Layer.String())
 		return
 	}
-	if v.judged(w, r, to) {
+	if v.judged(w, r, to) || v.spent(&p.meter, w, r, to) {
 		return
 	}
 	// Otherwise net/http reads all of the body before it sends any answer.
@@ -362,6 +363,11 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errMalformed) {
 		w.Header().Set("Connection", "close")
 		to.visit.refuse(w, &route.Refusal{Status: http.StatusBadRequest, Detail: "the body was not framed as it should be"}, to.Layer.String())
+		return
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		w.Header().Set("Connection", "close")
+		to.visit.refuse(w, tooLarge(), to.Layer.String())
 		return
 	}
 	p.log.Warn("a socket did not answer", "socket", to.Socket.Rel, "error", err)

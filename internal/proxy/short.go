@@ -85,6 +85,9 @@ func (s short) Open(m fast.Moment, q fast.Question) *fast.Passage {
 		return nil
 	}
 	to, refusal := v.resolve(m.Tree, q.Path)
+	if v.decision.Limited() { // what is counted is counted in one place
+		return nil
+	}
 	if refusal != nil || to.Socket == nil || to.Layer != route.Domain && to.Layer != route.Service || to.Successor != "" || to.Redirect != "" {
 		return nil
 	}

@@ -32,6 +32,7 @@ type visit struct {
 	rule      string
 	refused   int           // the status of the refusal; 0: none
 	audit     *slog.Logger  // with the subject of the visit; nil: it is made when it is needed
+	discovers bool          // it asks for a document that shows more methods than it may call
 	encrypted bool          // it came by TLS
 	page      bool          // a person looks at the answer
 	pending   *fast.Pending // the socket that was sent the request already, if one was
@@ -58,7 +59,7 @@ func (v *visit) resolve(tree *discovery.Tree, path string) (*route.Route, *route
 	v.target = targetOf(to)
 	v.decision = v.policy.Decide(v.caller, v.target)
 	if to.Layer == route.Machine && v.policy.Any(v.caller) {
-		v.rule = "claims"
+		v.rule, v.decision = "claims", v.policy.Reach(v.caller)
 		return to, nil // the bridge shows and calls what the claims allow, and no more
 	}
 	v.rule = v.decision.Rule
@@ -98,10 +99,41 @@ func judgeable(to *route.Route) bool {
 	return false
 }
 
+// discover is the method that returns the document of all methods.
+const discover = "rpc.discover"
+
+// spent holds a request against how often, and how large, its rules let it be.
+// It reports whether it answered.
+func (v *visit) spent(m *access.Meter, w http.ResponseWriter, r *http.Request, to *route.Route) bool {
+	if !v.decision.Limited() {
+		return false
+	}
+	methods := v.methods
+	if v.discovers {
+		methods = nil
+	}
+	s := v.decision.Spend(m, v.caller, methods, r.ContentLength, time.Now())
+	switch {
+	case s.Wait > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(int((s.Wait+time.Second-1)/time.Second)))
+		v.refuse(w, &route.Refusal{Status: http.StatusTooManyRequests, Detail: "you have called as often as your rules let you"}, to.Layer.String())
+	case s.TooLarge:
+		w.Header().Set("Connection", "close") // the body is not read
+		v.refuse(w, tooLarge(), to.Layer.String())
+	default:
+		v.rule = s.Rule
+		if s.MaxBody > 0 && r.ContentLength < 0 {
+			r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
+		}
+		return false
+	}
+	return true
+}
+
 // judged holds the calls of a body against the rules of methods. It reports
 // whether it answered.
 func (v *visit) judged(w http.ResponseWriter, r *http.Request, to *route.Route) bool {
-	if to.Path != "/rpc" || to.Layer != route.Domain && to.Layer != route.Service || v.decision.AllMethods() {
+	if to.Path != "/rpc" || to.Layer != route.Domain && to.Layer != route.Service || v.decision.AllMethods() && !v.decision.Limited() {
 		return false
 	}
 	body, err := io.ReadAll(r.Body)
@@ -118,6 +150,10 @@ func (v *visit) judged(w http.ResponseWriter, r *http.Request, to *route.Route) 
 	switch {
 	case j.Answer == nil:
 		v.rule = j.Rule
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return false
+	case j.Denied == discover && len(j.Answer) > 0 && j.Answer[0] == '{': // a call of its own, whose answer is cut down
+		v.rule, v.discovers = v.decision.Rule, true
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return false
 	case len(j.Answer) == 0: // a notification has no answer of its own
@@ -155,7 +191,7 @@ func (v *visit) introduce(h http.Header, to *route.Route) {
 // cutsDown reports whether the answer is a document that shows more methods
 // than the visitor may call.
 func (v *visit) cutsDown(to *route.Route) bool {
-	return to.Path == "/openrpc.json" && !v.decision.AllMethods()
+	return (to.Path == "/openrpc.json" || v.discovers) && !v.decision.AllMethods()
 }
 
 // maxNoted is how many methods of one body the audit names.
@@ -258,7 +294,12 @@ func (v *visit) cutDown(r *http.Response) error {
 	if len(data) > maxDocument {
 		return errors.New("the document is too large to be cut down to what the caller may see")
 	}
-	out, err := cutMethods(data, func(method string) bool { _, ok := v.decision.Method(method); return ok })
+	may := func(method string) bool { _, ok := v.decision.Method(method); return ok }
+	cut := cutMethods
+	if v.discovers {
+		cut = cutAnswer
+	}
+	out, err := cut(data, may)
 	if err != nil {
 		return err
 	}
@@ -266,6 +307,44 @@ func (v *visit) cutDown(r *http.Response) error {
 	r.TransferEncoding, r.Trailer = nil, nil
 	r.Header.Set("Content-Length", strconv.Itoa(len(out)))
 	return nil
+}
+
+// cutAnswer cuts down the document in the answer to rpc.discover; some services
+// send it as a string.
+func cutAnswer(data []byte, may func(string) bool) ([]byte, error) {
+	var answer map[string]json.Value
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	for name := range answer {
+		if name != "jsonrpc" && name != "id" && name != "result" && name != "error" {
+			return nil, fmt.Errorf("the answer to rpc.discover has a member %q", name)
+		}
+	}
+	doc, whole := answer["result"]
+	if !whole {
+		return data, nil // an error
+	}
+	var text string
+	inString := doc.Kind() == '"'
+	if inString {
+		if err := json.Unmarshal(doc, &text); err != nil {
+			return nil, fmt.Errorf("read the document: %w", err)
+		}
+		doc = json.Value(text)
+	}
+	out, err := cutMethods(doc, may)
+	if err == nil && inString {
+		out, err = json.Marshal(string(out))
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer["result"] = out
+	if out, err = json.Marshal(answer, json.Deterministic()); err != nil {
+		return nil, fmt.Errorf("write the answer: %w", err)
+	}
+	return out, nil
 }
 
 func cutMethods(data []byte, may func(string) bool) ([]byte, error) {
