@@ -25,6 +25,7 @@
 //	methods = ["delivery.*"]          # absent: all
 //	rate = "100/m"                    # of calls, by each caller; absent: any
 //	max_body = 65536                  # bytes; absent: any that a service takes
+//	origins = ["https://app.example"] # of pages that may call with the token; absent: none
 //
 //	[[rule]]
 //	who = ["acme-*"]
@@ -89,6 +90,7 @@ type rule struct {
 	methods     []string
 	rate        Rate
 	maxBody     int64
+	origins     []string
 }
 
 // Nobody returns a policy that denies everything to everybody.
@@ -118,6 +120,7 @@ type ruleDocument struct {
 	Methods []string `toml:"methods,omitempty"`
 	Rate    string   `toml:"rate,omitempty"`
 	MaxBody int64    `toml:"max_body,omitempty"`
+	Origins []string `toml:"origins,omitempty"`
 }
 
 // Parse reads a policy. An empty document is the nil Policy's.
@@ -156,7 +159,7 @@ func Parse(data []byte) (*Policy, error) {
 		if name == "" {
 			name = fmt.Sprintf("rule %d", i+1)
 		}
-		p.rules = append(p.rules, rule{name: name, who: r.Who, allow: r.Allow, deny: r.Deny, layers: r.Layers, methods: r.Methods, maxBody: r.MaxBody})
+		p.rules = append(p.rules, rule{name: name, who: r.Who, allow: r.Allow, deny: r.Deny, layers: r.Layers, methods: r.Methods, maxBody: r.MaxBody, origins: r.Origins})
 		if p.rules[i].rate, err = ParseRate(r.Rate); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "rule %d: %w", i+1, err)
 		}
@@ -189,6 +192,9 @@ func checkRule(r ruleDocument) error {
 	}
 	if len(r.Deny) > 0 && len(r.Methods) > 0 {
 		return errors.New("a denial is of a target, not of methods: allow the methods that are wanted")
+	}
+	if err := checkOrigins(r); err != nil {
+		return err
 	}
 	if r.MaxBody < 0 || len(r.Allow) == 0 && (r.MaxBody != 0 || r.Rate != "") {
 		return errors.New("rate and max_body, in bytes, are of what is allowed")
@@ -315,6 +321,7 @@ type grant struct {
 	methods []string
 	rate    Rate
 	maxBody int64
+	origins []string
 }
 
 // covers reports whether the grant is of a method. What lists methods,
@@ -339,7 +346,7 @@ func (p *Policy) Decide(c Caller, t Target) Decision {
 				return Decision{Rule: r.name}
 			}
 			if t.within(r.allow) {
-				d.grants = append(d.grants, grant{r.name, r.methods, r.rate, r.maxBody})
+				d.grants = append(d.grants, r.grant())
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func (p *Policy) Reach(c Caller) Decision {
 	if p != nil {
 		for _, r := range p.rules {
 			if len(r.allow) > 0 && matches(r.who, c.Name) && (len(r.layers) == 0 || matches(r.layers, "mcp")) {
-				d.grants = append(d.grants, grant{r.name, r.methods, r.rate, r.maxBody})
+				d.grants = append(d.grants, r.grant())
 			}
 		}
 	}

@@ -62,6 +62,8 @@ func Check(policy *access.Policy, tree *discovery.Tree, ask Ask) Verdict {
 		v.Detail = "no rule allows it"
 	case d.Allowed && !d.AllMethods() && !judgeable(to):
 		v.Allowed, v.Detail = false, "its rules are of methods, and what is asked for is no call that could be judged"
+	case d.Allowed && ask.Method == discover && !d.AllMethods():
+		v.Detail = "and the answer is cut down to what may be called"
 	case d.Allowed && ask.Method != "":
 		if v.Rule, v.Allowed = d.Method(ask.Method); !v.Allowed {
 			v.Detail = "no rule allows the method"

@@ -98,7 +98,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer pending.Close()
 	}
 	encrypted(r)
-	if refusal := p.admit(r); refusal != nil {
+	policy := p.opts.Policy()
+	origin := foreign(policy, r)
+	if refusal := p.admit(r, origin != ""); refusal != nil {
 		p.tally.answered("", refusal.Status, 0)
 		w.Header().Set("Connection", "close")
 		refuse(w, refusal, "")
@@ -106,8 +108,16 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	_ = err // who has no address is not of this machine
-	v := newVisit(p.opts.Policy(), r.Header["Authorization"], peer)
+	if origin != "" {
+		share(w.Header(), origin)
+		if preflight(r) {
+			permit(w)
+			return
+		}
+	}
+	v := newVisit(policy, r.Header["Authorization"], peer)
 	v.certified(r)
+	v.origin = origin
 	v.pending, v.page, v.encrypted = pending, wantsPage(r), r.TLS != nil
 	defer p.record(v, r.Method, r.RemoteAddr, time.Now())
 	if !v.known {
@@ -117,6 +127,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if path == "/" || path == "/health" || path == "/metrics" {
+		if v.origin != "" && path != "/health" {
+			v.refuse(w, notAllowed(), "")
+			return
+		}
 		p.own(w, r, path, v)
 		return
 	}
@@ -173,8 +187,8 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route.Route,
 }
 
 // admit refuses what no browser may be made to send, and what is no request to
-// this server.
-func (p *Proxy) admit(r *http.Request) *route.Refusal {
+// this server. fromPage says that the policy lets the page that sends it call.
+func (p *Proxy) admit(r *http.Request, fromPage bool) *route.Refusal {
 	if r.Proto != "HTTP/1.1" && r.Proto != "HTTP/1.0" && r.Proto != "HTTP/2.0" {
 		return &route.Refusal{Status: http.StatusHTTPVersionNotSupported, Detail: "speak HTTP/1.1 or HTTP/2"}
 	}
@@ -184,19 +198,13 @@ func (p *Proxy) admit(r *http.Request) *route.Refusal {
 	if !p.known(r.Host) {
 		return &route.Refusal{Status: http.StatusMisdirectedRequest, Detail: "this is not the server of that name"}
 	}
-	if err := p.cross.Check(r); err != nil {
+	if err := p.cross.Check(r); err != nil && !fromPage {
 		return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
 	}
 	// A browser sends upgrades as GET, from whatever page.
 	unsafe := r.Method != http.MethodGet && r.Method != http.MethodHead
-	if origin := r.Header.Get("Origin"); origin != "" && (unsafe || r.Header.Get("Upgrade") != "") {
-		scheme := "http://"
-		if r.TLS != nil {
-			scheme = "https://"
-		}
-		if origin != scheme+r.Host {
-			return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
-		}
+	if origin := r.Header.Get("Origin"); origin != "" && !fromPage && (unsafe || r.Header.Get("Upgrade") != "") && origin != ownOrigin(r) {
+		return &route.Refusal{Status: http.StatusForbidden, Detail: "a page of another origin sent this"}
 	}
 	n := 0
 	for _, values := range r.Header {

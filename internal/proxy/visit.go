@@ -34,6 +34,7 @@ type visit struct {
 	audit     *slog.Logger  // with the subject of the visit; nil: it is made when it is needed
 	discovers bool          // it asks for a document that shows more methods than it may call
 	encrypted bool          // it came by TLS
+	origin    string        // of the page that sent it, where the policy lets such pages call; "" of others
 	page      bool          // a person looks at the answer
 	pending   *fast.Pending // the socket that was sent the request already, if one was
 }
@@ -58,6 +59,12 @@ func (v *visit) resolve(tree *discovery.Tree, path string) (*route.Route, *route
 	}
 	v.target = targetOf(to)
 	v.decision = v.policy.Decide(v.caller, v.target)
+	if v.origin != "" {
+		if to.Layer == route.Machine || to.Layer == route.Agent {
+			return nil, notAllowed() // the bridge knows of callers, not of pages
+		}
+		v.decision = v.decision.From(v.origin)
+	}
 	if to.Layer == route.Machine && v.policy.Any(v.caller) {
 		v.rule, v.decision = "claims", v.policy.Reach(v.caller)
 		return to, nil // the bridge shows and calls what the claims allow, and no more
@@ -240,6 +247,9 @@ func modify(r *http.Response) error {
 	if to.Successor != "" {
 		r.Header.Set("Deprecation", "true")
 		r.Header.Add("Link", "<"+to.Successor+`>; rel="successor-version"`)
+	}
+	if to.visit.origin != "" {
+		unshared(r.Header)
 	}
 	switch to.Layer {
 	case route.UI, route.Web, route.Admin:
