@@ -64,6 +64,7 @@ func (r *running) healthOfService() healthReport {
 
 // healthOfAll is the method service.health. It never wakes a UI.
 func (r *running) healthOfAll(ctx context.Context, _ struct{}) (healthReport, error) {
+	overlook(ctx)
 	h := r.healthOfService()
 	if r.ui != nil {
 		h.UI = &healthUI{Mode: r.plan.ui.mode(), State: r.ui.State()}

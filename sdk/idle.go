@@ -25,7 +25,7 @@ func (r *running) idleTime() time.Duration {
 	return d
 }
 
-// untilUnused ends the work when no connection was in use for the time.
+// untilUnused ends the work when nobody has used a socket for the time.
 func (r *running) untilUnused(ctx context.Context, idle time.Duration, end context.CancelCauseFunc) {
 	tick := time.NewTicker(max(idle/10, 5*time.Millisecond))
 	defer tick.Stop()
@@ -54,4 +54,15 @@ func (r *running) unused(idle time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// overlookKey leads to what says that a request is no use of the service.
+type overlookKey struct{}
+
+// overlook says that a request only asks how or what the service is: whoever
+// watches a service does not keep it awake.
+func overlook(ctx context.Context) {
+	if f, ok := ctx.Value(overlookKey{}).(func()); ok {
+		f()
+	}
 }

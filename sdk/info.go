@@ -50,6 +50,10 @@ func (r *running) handler() (http.Handler, error) {
 	rpc.Methods["rpc.discover"] = doc.discover
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		switch q.URL.Path {
+		case "/openrpc.json", "/health", manifest.Path:
+			overlook(q.Context())
+		}
+		switch q.URL.Path {
 		case "/rpc":
 			rpc.ServeHTTP(w, q)
 		case "/openrpc.json":
@@ -71,7 +75,10 @@ func (r *running) handler() (http.Handler, error) {
 	}), nil
 }
 
-func (r *running) info(context.Context, none) (*manifest.Manifest, error) { return r.manifest(), nil }
+func (r *running) info(ctx context.Context, _ none) (*manifest.Manifest, error) {
+	overlook(ctx)
+	return r.manifest(), nil
+}
 
 // manifest describes the service as it is now.
 func (r *running) manifest() *manifest.Manifest {

@@ -47,6 +47,13 @@ func serve(ctx context.Context, l *unixsock.Listener, h http.Handler, log *slog.
 		}
 		h.ServeHTTP(w, r)
 	})
+	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if s.idle == nil {
+			return ctx
+		}
+		idle := s.idle
+		return context.WithValue(ctx, overlookKey{}, func() { idle.Overlook(c) })
+	}
 	s.http.ConnState = func(c net.Conn, state http.ConnState) {
 		if s.idle != nil {
 			s.idle.ConnState(c, state)

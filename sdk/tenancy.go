@@ -102,6 +102,10 @@ const headerContext = "X-Hero-Context"
 // ServeHTTP answers on the domain's socket.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
+	case "/openrpc.json", "/health":
+		overlook(r.Context())
+	}
+	switch r.URL.Path {
 	case "/rpc":
 		// Whoever names no context means the socket's; older callers number
 		// the first one.

@@ -16,14 +16,23 @@ type IdleListener struct {
 	changed chan struct{} // 1-slot: the number became or left zero
 
 	mu   sync.Mutex // guards what follows
-	busy map[net.Conn]bool
-	last time.Time // of the last change
+	busy map[net.Conn]use
+	last time.Time // of the last use
 	shut bool
 }
 
+// use says what a connection in use is for.
+type use uint8
+
+const (
+	taken      use = iota // accepted, and nothing was asked yet
+	asked                 // somebody needs the answer
+	overlooked            // somebody wants to know how the server is
+)
+
 // NewIdleListener returns l as an IdleListener.
 func NewIdleListener(l *Listener) *IdleListener {
-	return &IdleListener{Listener: l, changed: make(chan struct{}, 1), busy: make(map[net.Conn]bool), last: time.Now()}
+	return &IdleListener{Listener: l, changed: make(chan struct{}, 1), busy: make(map[net.Conn]use), last: time.Now()}
 }
 
 // tracked tells its listener when it is closed, also by who hijacked it.
@@ -34,7 +43,7 @@ type tracked struct {
 
 // Close closes the connection.
 func (c *tracked) Close() error {
-	c.listener.set(c, false)
+	c.listener.free(c)
 	return c.Conn.Close()
 }
 
@@ -50,7 +59,7 @@ func (l *IdleListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	t := &tracked{c, l}
-	l.set(t, true)
+	l.mark(t, taken)
 	return t, nil
 }
 
@@ -58,57 +67,82 @@ func (l *IdleListener) Accept() (net.Conn, error) {
 func (l *IdleListener) ConnState(c net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateActive:
-		l.set(c, true)
+		l.mark(c, asked)
 	case http.StateIdle, http.StateClosed:
-		l.set(c, false)
+		l.free(c)
 	}
 }
 
-func (l *IdleListener) set(c net.Conn, busy bool) {
+// Overlook says that what is asked on the connection now is no use of the
+// server: how it is, or what it is. A server that is only watched is unused.
+func (l *IdleListener) Overlook(c net.Conn) {
+	l.mu.Lock()
+	_, busy := l.busy[c]
+	l.mu.Unlock()
+	if busy {
+		l.mark(c, overlooked)
+	}
+}
+
+func (l *IdleListener) mark(c net.Conn, u use) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if busy {
-		l.busy[c] = true
-	} else {
-		delete(l.busy, c)
+	l.busy[c] = u
+	l.tell()
+}
+
+func (l *IdleListener) free(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u, busy := l.busy[c]; busy && u == asked {
+		l.last = time.Now()
 	}
-	l.last = time.Now()
+	delete(l.busy, c)
+	l.tell()
+}
+
+// tell wakes who waits for a change.
+func (l *IdleListener) tell() {
 	select {
 	case l.changed <- struct{}{}:
 	default:
 	}
 }
 
-func (l *IdleListener) used() bool {
+func (l *IdleListener) busyNow() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.busy) > 0
 }
 
-// Unused returns for how long no connection has been in use; 0 while one is.
+// Unused returns for how long nobody has used a connection; 0 while somebody
+// does.
 func (l *IdleListener) Unused() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.busy) > 0 {
-		return 0
+	for _, u := range l.busy {
+		if u != overlooked {
+			return 0
+		}
 	}
 	return time.Since(l.last)
 }
 
-// Wait returns when no connection was in use for the time, or ctx ends.
+// Wait returns when nobody has used a connection for the time, or ctx ends.
 func (l *IdleListener) Wait(ctx context.Context, idle time.Duration) {
-	t := time.NewTimer(idle)
-	defer t.Stop()
 	for {
+		left := idle - l.Unused()
+		if left <= 0 {
+			return
+		}
+		t := time.NewTimer(left)
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return
 		case <-l.changed:
-			t.Reset(idle)
+			t.Stop()
 		case <-t.C:
-			if !l.used() {
-				return
-			}
 		}
 	}
 }
@@ -124,7 +158,7 @@ func (l *IdleListener) Quit() {
 
 // Drain returns when no connection is in use, or ctx ends.
 func (l *IdleListener) Drain(ctx context.Context) {
-	for l.used() {
+	for l.busyNow() {
 		select {
 		case <-ctx.Done():
 			return

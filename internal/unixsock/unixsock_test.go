@@ -571,3 +571,56 @@ func TestLockOfTheDead(t *testing.T) {
 	}
 	l.Unlock()
 }
+
+// Whoever asks how a server is does not use it, and is answered all the same.
+func TestIdleListenerOverlooks(t *testing.T) {
+	path := filepath.Join(tempDir(t), "x.sock")
+	base, err := unixsock.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := unixsock.NewIdleListener(base)
+	type key struct{}
+	srv := &http.Server{
+		ConnState:   l.ConnState,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, key{}, c) },
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/health" {
+				l.Overlook(r.Context().Value(key{}).(net.Conn))
+			} else if l.Unused() != 0 {
+				t.Error("a request is under way, and nobody uses it")
+			}
+		}),
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); srv.Serve(l) }()
+	defer func() { srv.Close(); <-done }()
+	tr := unixsock.Transport(path)
+	defer tr.CloseIdleConnections()
+	get := func(path string) {
+		t.Helper()
+		res, err := (&http.Client{Transport: tr}).Get("http://hero" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		for l.Unused() == 0 { // until the server has noticed the end
+			runtime.Gosched()
+		}
+	}
+	get("/")
+	before := l.Unused()
+	for range 3 {
+		get("/health")
+		if now := l.Unused(); now < before {
+			t.Fatalf("unused for %v, and after a look for %v", before, now)
+		} else {
+			before = now
+		}
+	}
+	start := time.Now()
+	get("/")
+	if now := l.Unused(); now > time.Since(start) {
+		t.Errorf("used just now, and unused for %v", now)
+	}
+}
