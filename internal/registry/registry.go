@@ -47,8 +47,9 @@ type Transition struct {
 // Record is what the registry holds of a unit.
 type Record struct {
 	Unit     unit.Unit `json:"unit"`
-	Up       bool      `json:"up"`             // wanted
-	File     bool      `json:"file,omitempty"` // it stands in a file
+	Up       bool      `json:"up"`              // wanted
+	File     bool      `json:"file,omitempty"`  // it stands in a file
+	Renew    bool      `json:"renew,omitempty"` // its process is to be replaced by one that goes by Unit
 	State    string    `json:"state"`
 	Since    time.Time `json:"since"`
 	Cause    string    `json:"cause"`

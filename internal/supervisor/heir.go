@@ -188,6 +188,7 @@ func (k *keeper) rearrange(old machine.State) {
 		k.leaver = &sibling{attempt: old.Attempt, proc: k.proc, run: k.run, started: k.started, ended: k.ended}
 		k.proc, k.run, k.started, k.ended = h.proc, h.run, h.started, h.ended
 		k.heir, k.adopted, k.ready = nil, false, k.state.Phase == machine.Running
+		k.renewed()
 		k.feed(k.definition().WithDefaults())
 	}
 	if k.heir != nil && k.state.Heir != k.heir.attempt {

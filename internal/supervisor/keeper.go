@@ -58,6 +58,7 @@ type keeper struct {
 	unit    unit.Unit // as it was given
 	up      bool      // wanted, and to be wanted again after a restart of the supervisor
 	file    bool      // its definition stands in a file
+	renew   bool      // its process is older than the definition, and is to be replaced
 	visible Process   // proc, for those who measure it
 	mail    []message
 	busy    bool // mail is being dealt with
@@ -291,10 +292,17 @@ func (k *keeper) detail(text string) {
 	}
 }
 
+// renewed notes that the process goes by the definition.
+func (k *keeper) renewed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.renew = false
+}
+
 // save queues the unit's record.
 func (k *keeper) save() {
 	k.mu.Lock()
-	rec := registry.Record{Unit: k.unit, Up: k.up, File: k.file, State: k.status.State, Since: k.status.Since, Cause: k.status.Cause,
+	rec := registry.Record{Unit: k.unit, Up: k.up, File: k.file, Renew: k.renew, State: k.status.State, Since: k.status.Since, Cause: k.status.Cause,
 		Restarts: k.state.Restarts, Run: k.run, Ready: k.ready, Started: k.started, Boot: k.sup.boot}
 	k.mu.Unlock()
 	if k.proc != nil {

@@ -116,7 +116,7 @@ func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		rec := records[name]
 		k := newKeeper(s, rec.Unit)
-		k.up, k.file = rec.Up, rec.File
+		k.up, k.file, k.renew = rec.Up, rec.File, rec.Renew
 		s.restore(k, rec)
 		adopted := s.adopt(run, k, rec, runs[name])
 		s.mu.Lock()

@@ -101,6 +101,12 @@ func (s *Supervisor) change(u unit.Unit) (Change, bool) {
 		}
 		return c, true
 	}
+	k.mu.Lock()
+	renew := k.renew
+	k.mu.Unlock()
+	if up && renew && st.PID != 0 {
+		return Change{Do: DoChange, Unit: u.Name, Restart: true, Why: "its process is older than its definition: an apply before was cut off"}, true
+	}
 	if up && (st.State == "failed" || st.State == "stopped") {
 		return Change{Do: DoStart, Unit: u.Name, Why: "it shall be up and is " + st.State}, true
 	}
@@ -113,6 +119,30 @@ func refuseCycle(what string, all map[string]unit.Unit) error {
 			"take one of these out of after, requires or wants")
 	}
 	return nil
+}
+
+// registerAll registers the definitions, and with each what is to be done about it, so
+// that an apply that is cut off after this is not taken for one that was carried
+// out: what is added is wanted up, and what is to be replaced is known to be.
+func (s *Supervisor) registerAll(ctx context.Context, files []unit.Unit, changes []Change) error {
+	todo := map[string]Change{}
+	for _, c := range changes {
+		todo[c.Unit] = c
+	}
+	var errs []error
+	for _, u := range files {
+		c := todo[u.Name]
+		errs = append(errs, s.register(ctx, u, false, func(k *keeper) {
+			k.file = true
+			if c.Do == DoAdd {
+				k.up, k.status.Desired = true, "up"
+			}
+			k.renew = k.renew || c.Restart
+		}))
+	}
+	// On the disk before anything starts: a process whose unit a killed supervisor
+	// never wrote down would be nobody's.
+	return errors.Join(append(errs, s.reg.Flush(ctx))...)
 }
 
 // Apply makes what runs equal to the files and returns the plan that it went
@@ -135,9 +165,7 @@ func (s *Supervisor) Apply(ctx context.Context, files []unit.Unit, id string) (P
 			errs = append(errs, s.Remove(ctx, c.Unit))
 		}
 	}
-	for _, u := range files {
-		errs = append(errs, s.register(ctx, u, true, false))
-	}
+	errs = append(errs, s.registerAll(ctx, files, p.Changes))
 	var wg sync.WaitGroup
 	results := make([]error, len(p.Changes))
 	for i, c := range p.Changes {

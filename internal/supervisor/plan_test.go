@@ -99,6 +99,40 @@ func TestApplyMakesWhatRunsEqualToTheFiles(t *testing.T) {
 	})
 }
 
+// TestApplyThatIsCutOffIsNotTakenForDone kills the supervisor between what an
+// apply registers and what it starts.
+func TestApplyThatIsCutOffIsNotTakenForDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := places(t)
+		files := []unit.Unit{{Name: "a", Command: []string{"x"}}, {Name: "b", Command: []string{"x"}}}
+		s := open(t, supervisor.Options{Places: p, Runner: newFake()})
+		must(t, s.CutOff(t.Context(), files))
+		must(t, s.Shutdown(t.Context(), supervisor.Leave))
+
+		s = open(t, supervisor.Options{Places: p, Runner: newFake()})
+		defer s.Shutdown(t.Context(), supervisor.StopAll)
+		time.Sleep(5 * time.Second)
+		for _, st := range s.Statuses() {
+			if st.State != "running" {
+				t.Errorf("registered and never started: %+v", st)
+			}
+		}
+		// A new definition in the registry is not one that a process goes by.
+		files[0].Command = []string{"y"}
+		must(t, s.CutOff(t.Context(), files))
+		for _, want := range []string{"change a (restart)", ""} {
+			plan, err := s.Plan(files)
+			must(t, err)
+			if told(plan) != want {
+				t.Errorf("plan %q, want %q", told(plan), want)
+			}
+			_, err = s.Apply(t.Context(), files, plan.ID)
+			must(t, err)
+			time.Sleep(5 * time.Second)
+		}
+	})
+}
+
 // TestEventsResume holds that none is left out for a reader that comes late, is
 // slow, or comes back to another supervisor on the same home.
 func TestEventsResume(t *testing.T) {

@@ -57,6 +57,7 @@ func (k *keeper) spawn(ctx context.Context) {
 		return
 	}
 	k.run, k.ended, k.ready, k.adopted, k.started = run, false, false, false, time.Now()
+	k.renewed()
 	k.note(k.started, "")
 	k.feed(u)
 	k.step(ctx, machine.Event{Op: machine.Spawned, Attempt: attempt})

@@ -59,15 +59,16 @@ func errClosed() error { return fault.Errorf(fault.Unavailable, "the supervisor 
 // Set registers u, or changes it. A process that runs is left alone: the change
 // holds from its next start on. It starts nothing.
 func (s *Supervisor) Set(ctx context.Context, u unit.Unit) error {
-	if err := s.register(ctx, u, false, true); err != nil {
+	if err := s.register(ctx, u, true, func(*keeper) {}); err != nil {
 		return err
 	}
 	return s.reg.Flush(ctx)
 }
 
-// register is Set without waiting for the disk. file says that a file holds the
-// definition; check whether to look for a circle of dependencies.
-func (s *Supervisor) register(ctx context.Context, u unit.Unit, file, check bool) error {
+// register is Set without waiting for the disk. check says whether to look for
+// a circle of dependencies. What mark sets, under the keeper's mu, goes to the
+// registry in one write with the definition.
+func (s *Supervisor) register(ctx context.Context, u unit.Unit, check bool, mark func(*keeper)) error {
 	if err := u.Validate(); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (s *Supervisor) register(ctx context.Context, u unit.Unit, file, check bool
 		d := u.WithDefaults()
 		k.mu.Lock()
 		k.status.Kind, k.status.Label = string(d.Kind), u.Label
-		k.file = k.file || file
+		mark(k)
 		k.mu.Unlock()
 		k.save()
 	}})
