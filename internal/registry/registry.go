@@ -7,7 +7,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -132,31 +131,33 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// Load returns all records, and the id of the last transition.
-func (r *Registry) Load(ctx context.Context) (map[string]Record, int64, error) {
+// Load returns all records, the names of those that cannot be read, and the id
+// of the last transition.
+func (r *Registry) Load(ctx context.Context) (records map[string]Record, bad []string, last int64, err error) {
 	rows, err := r.db.QueryContext(ctx, "SELECT name, body FROM units")
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	defer rows.Close()
-	out := map[string]Record{}
+	records = map[string]Record{}
 	for rows.Next() {
 		var name, body string
 		var rec Record
 		if err := rows.Scan(&name, &body); err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 		if err := json.Unmarshal([]byte(body), &rec); err != nil {
-			return nil, 0, fmt.Errorf("unit %s: %w", name, err)
+			bad = append(bad, name)
+			continue
 		}
-		out[name] = rec
+		records[name] = rec
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
-	var last sql.NullInt64
-	err = r.db.QueryRowContext(ctx, "SELECT max(id) FROM transitions").Scan(&last)
-	return out, last.Int64, err
+	var id sql.NullInt64
+	err = r.db.QueryRowContext(ctx, "SELECT max(id) FROM transitions").Scan(&id)
+	return records, bad, id.Int64, err
 }
 
 // Put queues a unit's record, or with nil its end.

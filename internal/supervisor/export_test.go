@@ -15,6 +15,3 @@ func (s *Supervisor) CutOff(ctx context.Context, files []unit.Unit) error {
 	}
 	return s.registerAll(ctx, files, p.Changes)
 }
-
-// EnvFile is envFile, for the tests.
-func EnvFile(path string) ([]string, error) { return envFile(path) }

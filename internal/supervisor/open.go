@@ -93,7 +93,7 @@ const unwritten = 1000
 
 // begin takes up what the registry and the machine hold.
 func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
-	records, last, err := s.reg.Load(ctx)
+	records, bad, last, err := s.reg.Load(ctx)
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "read registry: %w", err)
 	}
@@ -108,9 +108,13 @@ func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
 	for _, f := range found {
 		runs[f.Unit] = append(runs[f.Unit], f)
 	}
+	dirs := []string{s.copies()}
 	if aside != "" {
-		s.rebuild(records, runs)
-		s.log.Warn("the registry was damaged: rebuilt from the definitions and the running processes", "aside", aside, "units", len(records))
+		dirs = []string{s.opts.Places.Definitions(), s.copies()}
+	}
+	rebuilt := s.rebuild(records, runs, dirs)
+	if aside != "" || len(rebuilt)+len(bad) > 0 {
+		s.log.Warn("the registry was damaged: rebuilt from the definitions and the running processes", "aside", aside, "unreadable", bad, "units", rebuilt)
 	}
 	var starts []*keeper
 	for _, name := range slices.Sorted(maps.Keys(records)) {
@@ -119,6 +123,9 @@ func (s *Supervisor) begin(ctx, run context.Context, aside string) error {
 		k.up, k.file, k.renew = rec.Up, rec.File, rec.Renew
 		s.restore(k, rec)
 		adopted := s.adopt(run, k, rec, runs[name])
+		if slices.Contains(rebuilt, name) {
+			k.save()
+		}
 		s.mu.Lock()
 		s.addLocked(k)
 		s.mu.Unlock()
@@ -230,9 +237,13 @@ func (s *Supervisor) lost(k *keeper, rec registry.Record) {
 	}
 }
 
-// rebuild makes records from the definitions' files.
-func (s *Supervisor) rebuild(records map[string]registry.Record, runs map[string][]osproc.Found) {
-	for _, dir := range []string{s.opts.Places.Definitions(), s.copies()} {
+// rebuild makes the records that the registry lacks from the definitions' files
+// in dirs, the last of which holds, and returns the names. A registry that was
+// emptied or taken away is not one of a home where nothing was ever registered:
+// what its units' processes do goes on.
+func (s *Supervisor) rebuild(records map[string]registry.Record, runs map[string][]osproc.Found, dirs []string) []string {
+	rebuilt := map[string]registry.Record{}
+	for _, dir := range dirs {
 		paths, err := filepath.Glob(filepath.Join(dir, "*.toml"))
 		if err != nil {
 			continue
@@ -247,10 +258,15 @@ func (s *Supervisor) rebuild(records map[string]registry.Record, runs map[string
 				s.log.Warn("a definition is left out", "err", err)
 				continue
 			}
+			if _, known := records[u.Name]; known {
+				continue
+			}
 			_, runsNow := runs[u.Name]
-			records[u.Name] = registry.Record{Unit: u, Up: runsNow, State: "stopped", Since: time.Now(), Cause: "the registry was rebuilt", Ready: runsNow}
+			rebuilt[u.Name] = registry.Record{Unit: u, Up: runsNow, State: "stopped", Since: time.Now(), Cause: "the registry was rebuilt", Ready: runsNow}
 		}
 	}
+	maps.Copy(records, rebuilt)
+	return slices.Sorted(maps.Keys(rebuilt))
 }
 
 // copies is the folder of copies of the definitions, for a registry that is

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -313,6 +315,52 @@ func TestDamagedRegistry(t *testing.T) {
 	}
 	if m, _ := filepath.Glob(path + ".damaged-*"); len(m) == 0 {
 		t.Error("not set aside")
+	}
+}
+
+// TestEmptyRegistryOrphansNothing is about a registry that was emptied or taken
+// away while no supervisor was there, or of which one record cannot be read.
+func TestEmptyRegistryOrphansNothing(t *testing.T) {
+	spoil := map[string]func(t *testing.T, path string){
+		"empty": func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) },
+		"gone":  func(t *testing.T, path string) { must(t, os.Remove(path)) },
+		"one record": func(t *testing.T, path string) {
+			db, err := sql.Open("sqlite", path)
+			must(t, err)
+			_, err = db.Exec(`UPDATE units SET body = '{"unit":{"name":7' WHERE name = 'a'`)
+			must(t, errors.Join(err, db.Close()))
+		},
+	}
+	for name, do := range spoil {
+		t.Run(name, func(t *testing.T) {
+			p := places(t)
+			s := open(t, supervisor.Options{Places: p})
+			set(t, s, fast("a", "exec sleep 1000"), fast("b", "exec sleep 1000"))
+			must(t, s.Start(t.Context(), "a"))
+			pid := wait(t, s, "a", "running").PID
+			must(t, s.Shutdown(t.Context(), supervisor.Leave))
+			do(t, filepath.Join(p.Home, "var", "state", "hero_proc", "registry.sqlite"))
+			var said bytes.Buffer
+			for range 2 {
+				said.Reset()
+				s = open(t, supervisor.Options{Places: p, Log: slog.New(slog.NewTextHandler(&said, nil))})
+				if st := wait(t, s, "a", "running"); st.PID != pid {
+					t.Errorf("another one: %+v", st)
+				}
+				if len(s.List()) != 2 {
+					t.Errorf("lost: %+v", s.List())
+				}
+				must(t, s.Shutdown(t.Context(), supervisor.Leave))
+			}
+			if said.Len() > 0 {
+				t.Errorf("the second supervisor says so again: %s", &said)
+			}
+			s = open(t, supervisor.Options{Places: p})
+			must(t, s.Shutdown(context.Background(), supervisor.StopAll))
+			if alive(pid) {
+				t.Error("an orphan is left")
+			}
+		})
 	}
 }
 

@@ -1,9 +1,7 @@
 package supervisor
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -91,7 +89,7 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 	}
 	spec.Env = append(spec.Env, s.opts.Places.Env()...)
 	for _, path := range u.EnvFiles {
-		vars, err := envFile(path)
+		vars, err := unit.ReadEnvFile(path)
 		if err != nil {
 			return spec, err
 		}
@@ -104,37 +102,6 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 		spec.Env = append(spec.Env, "WATCHDOG_USEC="+strconv.FormatInt(u.Watchdog.Std().Microseconds(), 10))
 	}
 	return spec, nil
-}
-
-// envFile reads lines of NAME=value. Empty lines and those that begin with #
-// are passed over, and quotes around a value are taken off.
-func envFile(path string) ([]string, error) {
-	path, optional := strings.CutPrefix(path, "-")
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) && optional {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fault.Errorf(fault.NotFound, "read environment file: %w", err)
-	}
-	defer f.Close()
-	var vars []string
-	sc := bufio.NewScanner(f)
-	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimSpace(sc.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return nil, fault.Errorf(fault.Invalid, "%s:%d: no NAME=value", path, n)
-		}
-		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
-			value = value[1 : len(value)-1]
-		}
-		vars = append(vars, name+"="+value)
-	}
-	return vars, sc.Err()
 }
 
 // listen opens the log's pipes. With a Runner of somebody else's there is no

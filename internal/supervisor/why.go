@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -21,7 +22,7 @@ func (s *Supervisor) Why(ctx context.Context, name string) (string, error) {
 	case "starting":
 		fmt.Fprintf(&b, "%s was started %v ago as pid %d and is not ready yet.", name, for0, st.PID)
 	case "waiting":
-		fmt.Fprintf(&b, "%s has not been started: it %s.", name, orWord(st.Detail, "waits for the units that it comes after"))
+		fmt.Fprintf(&b, "%s has not been started: it %s.", name, cmp.Or(st.Detail, "waits for the units that it comes after"))
 	case "backoff":
 		fmt.Fprintf(&b, "%s ended and is started again in %.1f s.", name, time.Until(*st.NextAttempt).Seconds())
 	case "asleep":
@@ -54,11 +55,4 @@ func (s *Supervisor) Why(ctx context.Context, name string) (string, error) {
 		fmt.Fprintf(&b, " It was restarted %d times since it was told to start.", st.Restarts)
 	}
 	return b.String(), nil
-}
-
-func orWord(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
