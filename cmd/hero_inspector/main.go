@@ -124,7 +124,7 @@ func treeCommand() cli.Command {
 				drawService(&b, s)
 			}
 			for _, s := range tree.Strays {
-				fmt.Fprintf(&b, "stray: %s: %s\n", s.Path, s.Reason)
+				fmt.Fprintf(&b, "stray: %s: %s\n", cli.Clean(s.Path), cli.Clean(s.Reason))
 			}
 			_, err = fmt.Fprint(c.Stdout, b.String())
 			return err
@@ -136,7 +136,7 @@ func treeCommand() cli.Command {
 func drawService(b *strings.Builder, s *discovery.Service) {
 	fmt.Fprintf(b, "%s (%s)", s.Name, s.Layout)
 	if s.Fault != "" {
-		fmt.Fprintf(b, ": %s", s.Fault)
+		fmt.Fprintf(b, ": %s", cli.Clean(s.Fault))
 	}
 	if len(s.Split) > 1 {
 		fmt.Fprintf(b, ": claimed by more than one process: %v", s.Split)

@@ -207,7 +207,7 @@ func whyCommand() cli.Command {
 				if err != nil {
 					return err
 				}
-				if _, err = fmt.Fprintln(c.Stdout, text); err != nil {
+				if _, err = fmt.Fprintln(c.Stdout, cli.CleanLines(text)); err != nil {
 					return fmt.Errorf("write the result: %w", err)
 				}
 			}

@@ -66,11 +66,14 @@ func (e Env) Table(rows [][]string) error {
 }
 
 // Columns returns the rows as lines whose cells stand below one another,
-// coloured or not.
+// coloured or not. Nothing in a cell but its colours steers the terminal.
 func Columns(rows [][]string) []string {
 	var widths []int
-	for _, row := range rows {
+	clean := make([][]string, len(rows))
+	for r, row := range rows {
 		for i, cell := range row {
+			cell = Clean(cell)
+			clean[r] = append(clean[r], cell)
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
@@ -78,7 +81,7 @@ func Columns(rows [][]string) []string {
 		}
 	}
 	lines := make([]string, len(rows))
-	for i, row := range rows {
+	for i, row := range clean {
 		var b strings.Builder
 		for j, cell := range row {
 			b.WriteString(cell)
@@ -214,9 +217,9 @@ func (p Program) report(env Env, err error) int {
 	if fault.Of(err) == fault.Canceled && errors.Is(err, context.Canceled) {
 		return 130 // Ctrl-C, as shells count it
 	}
-	fmt.Fprintf(env.Stderr, "%s: error: %v\n", p.Name, err)
+	fmt.Fprintf(env.Stderr, "%s: error: %s\n", p.Name, CleanLines(err.Error()))
 	if hint := fault.Hint(err); hint != "" {
-		fmt.Fprintf(env.Stderr, "%s: hint: %s\n", p.Name, hint)
+		fmt.Fprintf(env.Stderr, "%s: hint: %s\n", p.Name, CleanLines(hint))
 	}
 	return fault.Of(err).Exit()
 }

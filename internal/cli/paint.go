@@ -116,7 +116,7 @@ func Cut(s string, n int) string {
 		used++
 		s = s[size:]
 	}
-	if coloured {
+	if coloured && !strings.HasSuffix(b.String(), "\x1b[0m") {
 		b.WriteString("\x1b[0m")
 	}
 	return b.String()
@@ -162,10 +162,19 @@ func Clean(s string) string {
 		}
 		s = s[size:]
 	}
-	if coloured {
+	if coloured && !strings.HasSuffix(b.String(), "\x1b[0m") {
 		b.WriteString("\x1b[0m")
 	}
 	return b.String()
+}
+
+// CleanLines is Clean for a text of several lines.
+func CleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // steers reports whether a terminal acts on r: controls but the tab, and the

@@ -27,6 +27,20 @@ func TestColumnsCountNoColours(t *testing.T) {
 	}
 }
 
+// TestWhatAServiceSaysDoesNotSteerTheTerminal is about a manifest or a file's
+// name that sets the window's title, moves the cursor or turns the text round.
+func TestWhatAServiceSaysDoesNotSteerTheTerminal(t *testing.T) {
+	const evil = "\x1b]0;owned\a1.0\x1b[2J\r\u202e"
+	lines := cli.Columns([][]string{{"NAME", "VERSION"}, {"a", evil}, {"b\n", "\x1b[32m1\x1b[0m"}})
+	text := strings.Join(lines, "") + cli.CleanLines(evil)
+	if strings.ContainsAny(text, "\a\r\n\u202e") || strings.Contains(text, "\x1b]") || strings.Contains(text, "\x1b[2J") {
+		t.Errorf("%q", text)
+	}
+	if want := "one\ntwo"; cli.CleanLines(want) != want {
+		t.Errorf("%q", cli.CleanLines(want))
+	}
+}
+
 func TestColourIsForTerminals(t *testing.T) {
 	var out bytes.Buffer
 	if got := (cli.Env{Stdout: &out}).Paint().Bad("x"); got != "x" {

@@ -122,7 +122,7 @@ func Status(paint cli.Paint, s procd.ServiceStatus) string {
 	for _, p := range s.Processes {
 		switch {
 		case p.State != "running" && p.Cause != "":
-			fmt.Fprintf(&b, "  %s: %s\n", p.Name, p.Cause)
+			fmt.Fprintf(&b, "  %s: %s\n", p.Name, cli.Clean(p.Cause))
 		case len(s.Processes) > 1:
 			fmt.Fprintf(&b, "  %s: %s (pid: %d)\n", p.Name, paint.Word(p.State), p.PID)
 		}
@@ -155,7 +155,7 @@ func layer(paint cli.Paint, l health.Layer) string {
 	if l.Detail == "" || l.Word == health.Healthy || l.Word == health.Asleep || l.Word == health.Absent {
 		return paint.Word(string(l.Word))
 	}
-	return paint.Word(string(l.Word)) + " (" + l.Detail + ")"
+	return paint.Word(string(l.Word)) + " (" + cli.Clean(l.Detail) + ")"
 }
 
 // Percent says a share of one core.
