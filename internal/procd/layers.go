@@ -2,6 +2,7 @@ package procd
 
 import (
 	"context"
+	"fmt"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
 	"forge.ourworld.tf/lhumina_code/hero/fault"
@@ -94,6 +95,35 @@ func (a *API) asked(ctx context.Context, s *discovery.Service) health.Report {
 		return r
 	}
 	return now
+}
+
+// ails tells in plain words what is wrong with a service's layers, or nothing.
+func (a *API) ails(ctx context.Context, s *discovery.Service) string {
+	r := a.well(ctx, s)
+	if r.Word != health.Unhealthy && r.Word != health.Degraded {
+		return ""
+	}
+	ill := 0
+	first := ""
+	look := func(name string, l health.Layer) {
+		if l.Word != health.Unhealthy && l.Word != health.Degraded {
+			return
+		}
+		if ill++; ill == 1 {
+			first = fmt.Sprintf("its layer %s is %s: %s", name, l.Word, or(l.Detail, "it does not say why"))
+		}
+	}
+	look("service", r.Main)
+	look("ui", r.UI)
+	for _, c := range r.Contexts {
+		for _, d := range c.Domains {
+			look(c.Name+"/"+d.Name, d.Layer)
+		}
+	}
+	if ill > 1 {
+		first += fmt.Sprintf("; and %d more", ill-1)
+	}
+	return fmt.Sprintf("%s is not well: %s.", r.Service, first)
 }
 
 func (a *API) domains(ctx context.Context, p DomainParams) ([]DomainInfo, error) {

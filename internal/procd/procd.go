@@ -281,12 +281,21 @@ func (a *API) why(ctx context.Context, p NameParams) (string, error) {
 		return "", err
 	}
 	var lines []string
+	runs := false
 	for _, n := range names {
 		w, err := a.Supervisor.Why(ctx, n)
 		if err != nil {
 			return "", err
 		}
 		lines = append(lines, w)
+		st, err := a.Supervisor.Status(n)
+		runs = runs || err == nil && st.State == "running"
+	}
+	// A process that runs is not yet a service that answers.
+	if s := a.service(p.Name); s != nil && runs {
+		if w := a.ails(ctx, s); w != "" {
+			lines = append(lines, w)
+		}
 	}
 	return strings.Join(lines, "\n"), nil
 }

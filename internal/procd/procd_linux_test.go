@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -253,6 +254,31 @@ func TestLogStreamResumesWithinOneMoment(t *testing.T) {
 	}
 	if _, out := m.sse(procd.Logs, "name=nobody", "", 1); out[0] != "404 Not Found" {
 		t.Errorf("a stream of a service that is not there: %q", out)
+	}
+}
+
+// TestWhyTellsThatARunningServiceHangs is about a process that is alive, and
+// whose socket takes connections and never answers.
+func TestWhyTellsThatARunningServiceHangs(t *testing.T) {
+	m := start(t)
+	m.define("frozen", `command = ["sleep", "1000"]`)
+	must[procd.Applied](m, "supervisor", "supervisor.apply", procd.ApplyParams{Wait: 20})
+	if err := os.MkdirAll(m.places.Sockets, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(m.places.Sockets, "frozen.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		why := must[string](m, "supervisor", "supervisor.why", procd.NameParams{Name: "frozen"})
+		if strings.Contains(why, "frozen is not well: its layer service is unhealthy: it does not answer within") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("why: %s", why)
+		}
 	}
 }
 
