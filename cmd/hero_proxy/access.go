@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
@@ -18,6 +19,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/atomicfile"
 	"forge.ourworld.tf/lhumina_code/hero/internal/cli"
+	"forge.ourworld.tf/lhumina_code/hero/internal/health"
 	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 	"forge.ourworld.tf/lhumina_code/hero/layout"
@@ -229,10 +231,13 @@ func checkCommand() cli.Command {
 }
 
 func routesCommand() cli.Command {
-	var asJSON bool
+	var asJSON, ask bool
 	return cli.Command{
 		Name: "routes", Help: "list the addresses of all that runs",
-		Flags: func(f *flag.FlagSet) { f.BoolVar(&asJSON, "json", false, "print JSON") },
+		Flags: func(f *flag.FlagSet) {
+			f.BoolVar(&asJSON, "json", false, "print JSON")
+			f.BoolVar(&ask, "health", false, "ask each how it is; a service that sleeps until it is asked wakes up")
+		},
 		Run: func(ctx context.Context, c cli.Call) error {
 			places, err := c.Places()
 			if err != nil {
@@ -243,6 +248,14 @@ func routesCommand() cli.Command {
 				return err
 			}
 			routes := proxy.Routes(tree)
+			if ask {
+				words := healthOf(ctx, places, tree)
+				for i := range routes {
+					if word, asked := words[routes[i].Socket]; asked {
+						routes[i].State = string(word)
+					}
+				}
+			}
 			if asJSON {
 				return c.JSON(routes)
 			}
@@ -253,4 +266,30 @@ func routesCommand() cli.Command {
 			return c.Table(table)
 		},
 	}
+}
+
+// healthOf asks every service how each of its sockets is.
+func healthOf(ctx context.Context, places layout.Places, tree *discovery.Tree) map[string]health.Word {
+	reports := make([]health.Report, len(tree.Services))
+	var wg sync.WaitGroup
+	for i, s := range tree.Services {
+		wg.Go(func() { reports[i] = health.Probe(ctx, health.Options{Places: places}, s) })
+	}
+	wg.Wait()
+	words := make(map[string]health.Word)
+	take := func(l health.Layer) {
+		if l.Socket != "" {
+			words[l.Socket] = l.Word
+		}
+	}
+	for _, r := range reports {
+		take(r.Main)
+		take(r.UI)
+		for _, c := range r.Contexts {
+			for _, d := range c.Domains {
+				take(d.Layer)
+			}
+		}
+	}
+	return words
 }
