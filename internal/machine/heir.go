@@ -20,7 +20,7 @@ func next(s State) State {
 // started, and one that is being replaced is left at that.
 func replace(p Policy, s State, e Event) Result {
 	if s.Phase != Running || p.Oneshot {
-		return told(p, s, Event{Op: Start, At: e.At, Cause: e.Cause})
+		return told(p, s, Event{Op: Start, At: e.At, Due: e.Due, Cause: e.Cause})
 	}
 	s.Want = true
 	if s.Heir != 0 || s.Leaver != 0 {

@@ -39,6 +39,8 @@ func TestGracefulRestart(t *testing.T) {
 	mainGone.MainGone, mainGone.How = true, "exit 0"
 	starting := alone
 	starting.Phase = machine.Starting
+	unborn := taken
+	unborn.Phase = machine.Starting
 	for _, c := range []struct {
 		name         string
 		state        machine.State
@@ -64,6 +66,7 @@ func TestGracefulRestart(t *testing.T) {
 		{"the unit ends meanwhile", heir, machine.Event{Op: machine.Exit, Attempt: 4, Cause: "exit 2"}, machine.Starting, 5, 0, 4, "kill(4) watch arm-ready", "exit 2: its successor takes its place"},
 		{"the unit hangs meanwhile", heir, machine.Event{Op: machine.Broken, Attempt: 4, Cause: "silent"}, machine.Starting, 5, 0, 4, "kill(4) watch arm-ready", "silent: its successor takes its place"},
 		{"the unit ends while the heir is withdrawn", withdrawn, machine.Event{Op: machine.Exit, Attempt: 4}, machine.Ending, 4, 5, 0, "kill", ""},
+		{"the unit ended meanwhile, and the heir is not started", unborn, machine.Event{Op: machine.NotSpawned, Attempt: 5, Fatal: true, Cause: "no x"}, machine.Ending, 5, 0, 4, "kill(4)", ""},
 		{"stop meanwhile", heir, machine.Event{Op: machine.Stop}, machine.Stopping, 4, 5, 0, "signal arm-kill kill(5)", "told to stop"},
 		{"restart meanwhile", heir, machine.Event{Op: machine.Restart}, machine.Stopping, 4, 5, 0, "signal arm-kill kill(5)", "told to restart"},
 		{"stop while the last one leaves", taken, machine.Event{Op: machine.Stop}, machine.Stopping, 5, 0, 4, "signal arm-kill kill(4)", "told to stop"},

@@ -322,6 +322,11 @@ func spawned(p Policy, s State, e Event) Result {
 	case Stopping:
 		return gone(p, s, e)
 	case Starting:
+		if s.Heir != 0 || s.Leaver != 0 { // what it was to succeed is not gone yet
+			s.Phase, s.Bad, s.How, s.MainGone = Ending, true, e.Cause, true
+			s, beside := clearSiblings(s, e.Cause)
+			return Result{State: s, Actions: beside}
+		}
 		if e.Fatal {
 			s.Phase = Failed
 			return Result{State: s, Cause: "failed: " + e.Cause}

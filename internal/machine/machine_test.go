@@ -40,6 +40,11 @@ func TestStep(t *testing.T) {
 	ended := in(machine.Ending)
 	oneshot := policy()
 	oneshot.Oneshot, oneshot.AfterGood, oneshot.AfterBad = true, false, false
+	job := oneshot
+	job.Scheduled = true
+	planned := in(machine.Scheduled)
+	planned.Next = epoch.Add(time.Hour)
+	due := epoch.Add(time.Hour)
 	for _, c := range []struct {
 		name    string
 		policy  machine.Policy
@@ -79,6 +84,18 @@ func TestStep(t *testing.T) {
 		{"adopted", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted, Good: true}, machine.Running, "", "found running, adopted"},
 		{"adopted before it was ready", policy(), machine.State{Want: true}, machine.Event{Op: machine.Adopted}, machine.Starting, "watch arm-ready", "found running, adopted"},
 		{"adopted against the operator's stop", policy(), machine.State{}, machine.Event{Op: machine.Adopted, Good: true}, machine.Stopping, "signal arm-kill", "found running, and is to be stopped"},
+		{"gently", policy(), up, machine.Event{Op: machine.Broken, Attempt: 4, Gently: true, Cause: "unhealthy"}, machine.Ending, "signal arm-kill", "unhealthy"},
+		{"gently, and it does not end", policy(), ended, machine.Event{Op: machine.Timer, Timer: machine.ArmKill, Attempt: 4}, machine.Ending, "kill", "did not stop within 10s: killed"},
+		{"a job is told to start", job, machine.State{}, machine.Event{Op: machine.Start, At: epoch, Due: due}, machine.Scheduled, "arm-restart", "told to start, next at 2026-01-01 01:00:00"},
+		{"a job is told to restart gracefully", job, machine.State{}, machine.Event{Op: machine.Replace, At: epoch, Due: due}, machine.Scheduled, "arm-restart", "told to start, next at 2026-01-01 01:00:00"},
+		{"a job is told to run now", job, planned, machine.Event{Op: machine.Restart}, machine.Waiting, "deps", "told to restart"},
+		{"a job without another time", job, machine.State{}, machine.Event{Op: machine.Start, At: epoch}, machine.Failed, "", "failed: its schedule names no time any more"},
+		{"its time has come", job, planned, machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: 4, At: due}, machine.Waiting, "deps", "its time has come"},
+		{"the clock was set back", job, planned, machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: 4, At: epoch.Add(-time.Hour), Due: epoch}, machine.Scheduled, "arm-restart", ""},
+		{"the clock was set forward", job, planned, machine.Event{Op: machine.Timer, Timer: machine.ArmRestart, Attempt: 4, At: due.Add(time.Hour)}, machine.Waiting, "deps", "its time has come"},
+		{"a job is told to stop", job, planned, machine.Event{Op: machine.Stop}, machine.Stopped, "", "told to stop"},
+		{"a job is done", job, ended, machine.Event{Op: machine.Gone, Attempt: 4, At: epoch, Due: due, Cause: "exit 0"}, machine.Scheduled, "arm-restart", "done: exit 0, next at 2026-01-01 01:00:00"},
+		{"what a job needs is not up", job, in(machine.Waiting), machine.Event{Op: machine.Blocked, At: epoch, Due: due, Cause: "needs x"}, machine.Scheduled, "arm-restart", "needs x, next at 2026-01-01 01:00:00"},
 		{"a oneshot is not watched", oneshot, in(machine.Starting), machine.Event{Op: machine.Spawned, Attempt: 4}, machine.Starting, "", ""},
 	} {
 		r := machine.Step(c.policy, c.state, c.event)
@@ -190,6 +207,9 @@ type process struct {
 
 func (w *world) do(t *testing.T, p machine.Policy, e machine.Event) {
 	e.At, e.Dice = w.at, rand.Float64()
+	if rand.IntN(20) > 0 { // else its schedule has no time any more
+		e.Due = w.at.Add(rand.N(time.Minute))
+	}
 	r := machine.Step(p, w.state, e)
 	if r.State.Attempt < w.state.Attempt {
 		t.Fatalf("attempt falls: %+v to %+v", w.state, r.State)
@@ -272,7 +292,7 @@ func (w *world) happen(t *testing.T, p machine.Policy, r *rand.Rand, told bool) 
 	case c.alive && n < 5:
 		ev.Op = machine.Ready
 	case c.alive && n == 5:
-		ev.Op = machine.Broken
+		ev.Op, ev.Gently = machine.Broken, r.IntN(2) == 0
 	case w.state.Phase == machine.Asleep && n < 8:
 		if ev.Op = machine.Wake; r.IntN(8) == 0 {
 			ev.Op = machine.NotHeld
@@ -304,6 +324,7 @@ func TestRandomWalk(t *testing.T) {
 		p := policy()
 		p.AfterBad, p.Oneshot = r.IntN(3) > 0, r.IntN(4) == 0
 		p.AfterGood = p.AfterBad && r.IntN(2) == 0
+		p.Scheduled = p.Oneshot && r.IntN(2) == 0
 		p.OnDemand = !p.Oneshot && r.IntN(3) == 0
 		if r.IntN(3) == 0 {
 			p.Initial = 0
