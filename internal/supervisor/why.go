@@ -51,7 +51,10 @@ func (s *Supervisor) Why(ctx context.Context, name string) (string, error) {
 	if st.Detail != "" && st.State != "waiting" {
 		fmt.Fprintf(&b, " It says: %s.", st.Detail)
 	}
-	if st.Restarts > 0 {
+	switch {
+	case st.Restarts == 1:
+		b.WriteString(" It was restarted once since it was told to start.")
+	case st.Restarts > 1:
 		fmt.Fprintf(&b, " It was restarted %d times since it was told to start.", st.Restarts)
 	}
 	return b.String(), nil
