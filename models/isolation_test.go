@@ -202,6 +202,7 @@ func byHeaderAndPath(t *testing.T, places layout.Places, id string) {
 	defer tr.CloseIdleConnections()
 	for _, c := range []struct{ path, header string }{
 		{"/rpc", "org_a"}, {"/rpc", "root"}, {"/rpc", "0"}, {"/rpc", "org_b, org_a"}, {"/rpc", "org_b\torg_a"},
+		{"/rpc", "org_b|org_a"}, {"/rpc", "org_a|org_b"}, {"/rpc", "|org_a"}, // sent as two headers
 		{"/org_a/identity/rpc", ""}, {"/../org_a/identity/rpc", ""}, {"/rpc/../../org_a/rpc", ""}, {"/rpc?context=org_a", ""}, {"/rpc", ""},
 	} {
 		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"user.get","params":{"id":%q}}`, id)
@@ -211,7 +212,7 @@ func byHeaderAndPath(t *testing.T, places layout.Places, id string) {
 		}
 		req.Header.Set("Content-Type", "application/json")
 		if c.header != "" {
-			req.Header.Set("X-Hero-Context", c.header)
+			req.Header["X-Hero-Context"] = strings.Split(c.header, "|")
 		}
 		resp, err := tr.RoundTrip(req)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // stream answers with the domain's events, under the rule of check.
 func (e *endpoint) stream(w http.ResponseWriter, r *http.Request) {
-	v := r.Header.Get(headerContext)
+	v := strings.Join(r.Header[headerContext], ", ") // of more than one: no context's name
 	switch {
 	case e.instance.stream == nil:
 		http.NotFound(w, r)
