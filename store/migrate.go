@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
@@ -18,11 +19,26 @@ type Migration struct {
 	Name string
 	// SQL is one or more statements; it may not end the transaction.
 	SQL string
+	// Additive says that programs which do not know this step may go on using
+	// the file: it adds tables, indexes, or columns that may be left out, and
+	// changes nothing that they read or write. They refuse the file otherwise.
+	Additive bool
 }
+
+// additive begins the checksum, in the file, of a step that is so.
+const additive = "additive:"
 
 func (m Migration) checksum() string {
 	sum := sha256.Sum256([]byte(m.SQL))
 	return hex.EncodeToString(sum[:])
+}
+
+// record returns what the file keeps of the step beside its name.
+func (m Migration) record() string {
+	if m.Additive {
+		return additive + m.checksum()
+	}
+	return m.checksum()
 }
 
 // schema is the store's own part of the file: the objects of all kinds, what
@@ -60,8 +76,9 @@ func checkMigrations(ms []Migration) error {
 }
 
 // migrate applies what is missing, each step in its own transaction, and
-// refuses a file whose past is not the one this program knows. Several
-// processes may do this at once: the lock of the transaction orders them.
+// refuses a file whose past is not the one this program knows: a newer one may
+// have added to it, if it said that it only added. Several processes may do
+// this at once: the lock of the transaction orders them.
 func migrate(ctx context.Context, db *sql.DB, ms []Migration) error {
 	err := inTx(ctx, db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS store_migrations (
@@ -77,11 +94,11 @@ func migrate(ctx context.Context, db *sql.DB, ms []Migration) error {
 
 func migratePart(ctx context.Context, db *sql.DB, part string, ms []Migration) error {
 	var extra string
-	err := db.QueryRowContext(ctx, `SELECT name FROM store_migrations WHERE part = ? AND n >= ? LIMIT 1`,
-		part, len(ms)).Scan(&extra)
+	err := db.QueryRowContext(ctx, `SELECT name FROM store_migrations WHERE part = ? AND n >= ? AND checksum NOT LIKE ? ORDER BY n LIMIT 1`,
+		part, len(ms), additive+"%").Scan(&extra)
 	if err == nil {
 		return fault.WithHint(fault.Errorf(fault.Unsupported, "migration %q was applied to this file but is not known to this program", extra),
-			"run the version of the program that wrote the file, or a newer one")
+			"run the version of the program that wrote the file, or a newer one; a migration that only adds can be marked Additive, and older programs go on")
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -98,10 +115,11 @@ func migrateOne(ctx context.Context, tx *sql.Tx, part string, n int, m Migration
 	var name, sum string
 	err := tx.QueryRowContext(ctx, `SELECT name, checksum FROM store_migrations WHERE part = ? AND n = ?`, part, n).Scan(&name, &sum)
 	switch {
-	case err == nil && name == m.Name && sum == m.checksum():
+	case err == nil && name == m.Name && strings.TrimPrefix(sum, additive) == m.checksum():
 		return nil
 	case err == nil:
-		return fault.WithHint(fault.Errorf(fault.Unsupported, "step %d of this file is %q with checksum %.12s, not this one with %.12s", n, name, sum, m.checksum()),
+		return fault.WithHint(fault.Errorf(fault.Unsupported, "step %d of this file is %q with checksum %.12s, not this one with %.12s",
+			n, name, strings.TrimPrefix(sum, additive), m.checksum()),
 			"never edit or reorder a migration that was applied: add a new one after it")
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
@@ -110,6 +128,6 @@ func migrateOne(ctx context.Context, tx *sql.Tx, part string, n int, m Migration
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO store_migrations VALUES (?, ?, ?, ?, ?)`,
-		part, n, m.Name, m.checksum(), time.Now().UTC().Format(time.RFC3339))
+		part, n, m.Name, m.record(), time.Now().UTC().Format(time.RFC3339))
 	return err
 }

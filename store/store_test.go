@@ -182,6 +182,59 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// A new version migrates the file of one that runs, and is withdrawn. The old
+// one goes on, after the file was closed while idle too, and so does the new
+// one when it comes back; unless the step was one that takes something away.
+func TestMigratedAndWithdrawn(t *testing.T) {
+	first := store.Migration{Name: "1", SQL: "CREATE TABLE a (x)"}
+	adds := store.Migration{Name: "2", SQL: "ALTER TABLE a ADD COLUMN y DEFAULT 3; CREATE TABLE b (x);", Additive: true}
+	adds2 := store.Migration{Name: "3", SQL: "CREATE INDEX a_y ON a (y)", Additive: true}
+	takes := store.Migration{Name: "3", SQL: "DROP TABLE b"}
+	for name, tc := range map[string]struct {
+		newer []store.Migration
+		want  string // part of the error when the old one opens the file again
+	}{
+		"adds":             {[]store.Migration{first, adds}, ""},
+		"adds twice":       {[]store.Migration{first, adds, adds2}, ""},
+		"adds, then takes": {[]store.Migration{first, adds, takes}, `migration "3" was applied`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			const insert = "INSERT INTO a (x) VALUES (7)"
+			at := func(steps ...store.Migration) *store.Store {
+				return open(t, store.Options{Dir: dir, Migrations: steps})
+			}
+			old := at(first)
+			if err := exec1(t.Context(), old, insert); err != nil {
+				t.Fatal(err)
+			}
+			heir := at(tc.newer...)
+			if err := exec1(t.Context(), heir, "INSERT INTO a (x, y) VALUES (8, 9)"); err != nil {
+				t.Fatal(err)
+			}
+			if err := heir.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := exec1(t.Context(), old, insert); err != nil {
+				t.Errorf("the file is open, and the old one says %v", err)
+			}
+			err := exec1(t.Context(), at(first), insert)
+			if tc.want == "" {
+				if err != nil {
+					t.Fatalf("opened again: %v", err)
+				}
+				if got := one(t, at(tc.newer...), "SELECT group_concat(y, ' ') FROM (SELECT y FROM a ORDER BY rowid)"); got != "3 9 3 3" {
+					t.Errorf("the new one comes back to %s", got)
+				}
+				return
+			}
+			if fault.Of(err) != fault.Unsupported || !strings.Contains(err.Error(), tc.want) || fault.Hint(err) == "" {
+				t.Errorf("opened again: %v, hint %q; want %q", err, fault.Hint(err), tc.want)
+			}
+		})
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	s := open(t, store.Options{})
 	notes := notesIn(t, s)
