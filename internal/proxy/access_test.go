@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"forge.ourworld.tf/lhumina_code/hero/discovery"
+	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/access"
 	"forge.ourworld.tf/lhumina_code/hero/internal/proxy"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
@@ -211,5 +212,24 @@ func testClaims(t *testing.T, general bool) {
 	}
 	if access.Claimed("", at, "x") || access.Claimed(`{"rules":[{"allow":["**"]}],"more":1}`, at, "x") {
 		t.Error("claims that cannot be read allow something")
+	}
+}
+
+// TestPolicyThatIsALinkToNothingDoesNotOpenTheDoor is about a policy that an
+// operator links to, and whose place is not mounted.
+func TestPolicyThatIsALinkToNothingDoesNotOpenTheDoor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "proxy.toml")
+	f, err := proxy.OpenPolicy(path, nil)
+	if err != nil || f.Policy() != nil {
+		t.Fatalf("without a file: %v", err)
+	}
+	if err := os.Symlink("/nowhere", path); err != nil {
+		t.Fatal(err)
+	}
+	if f.Policy() == nil {
+		t.Error("everybody on this machine may do everything still")
+	}
+	if _, err := proxy.OpenPolicy(path, nil); fault.Of(err) != fault.Unavailable || fault.Hint(err) == "" {
+		t.Errorf("opened: %v", err)
 	}
 }

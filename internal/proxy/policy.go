@@ -31,7 +31,7 @@ func OpenPolicy(path string, log *slog.Logger) (*PolicyFile, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	f := &PolicyFile{path: path, log: log}
-	info, err := os.Stat(path)
+	info, err := look(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
@@ -49,7 +49,7 @@ func OpenPolicy(path string, log *slog.Logger) (*PolicyFile, error) {
 func (f *PolicyFile) Policy() *access.Policy {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	info, err := os.Stat(f.path)
+	info, err := look(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.seen == nil, err == nil && same(f.seen, info):
 		return f.policy
@@ -73,6 +73,18 @@ func (f *PolicyFile) Policy() *access.Policy {
 	f.log.Info("the policy was read again", "file", f.path)
 	f.policy = p
 	return p
+}
+
+// look describes the file. A link that leads nowhere is a policy that cannot be
+// read, and not one that nobody made.
+func look(path string) (os.FileInfo, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, lerr := os.Lstat(path); lerr == nil {
+			return nil, fault.WithHint(fault.Errorf(fault.Unavailable, "%s is a link to nothing", path), "put the policy there, or take the link away")
+		}
+	}
+	return info, err
 }
 
 func same(a, b os.FileInfo) bool {

@@ -183,6 +183,20 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route.Route,
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
 		p.log.Debug("streams pass one way at a time", "error", err)
 	}
+	p.pass(w, r, to)
+}
+
+// healthWait is how long a service may take to say how it is.
+const healthWait = 5 * time.Second
+
+// pass asks the socket. A call may take as long as it takes; a service that does
+// not say how it is, as one that hangs, is not waited for without end.
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, to *route.Route) {
+	if to.Path == "/health" && (to.Layer == route.Service || to.Layer == route.Domain) {
+		ctx, cancel := context.WithTimeout(r.Context(), healthWait)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	p.reverse.ServeHTTP(w, r)
 }
 

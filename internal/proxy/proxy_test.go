@@ -374,3 +374,19 @@ func testHome(t *testing.T, general bool) {
 		t.Errorf("health: %d %s", resp.StatusCode, body)
 	}
 }
+
+// TestHealthOfAServiceThatHangs asks one that takes the request and does not
+// answer: the caller hears which layer it is.
+func TestHealthOfAServiceThatHangs(t *testing.T) {
+	for _, general := range []bool{false, true} {
+		t.Run(fmt.Sprint("general ", general), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, general)
+			f.upstream("hero_food.sock", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+			resp, body := f.do("GET", "/hero_food/health", "")
+			if resp.StatusCode != 502 || !strings.Contains(body, "does not answer") || !strings.Contains(body, `"layer":"service"`) {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+		})
+	}
+}
