@@ -91,11 +91,33 @@ http {
 			t.Errorf("GET %s: %d %.200s; want %s", path, status, body, has)
 		}
 	}
+	agentOfOlder(t, m)
 	var count int
 	for _, path := range []string{"/oldsite/rpc", "/oldsite_server/rpc"} {
 		if err := m.rpc(path, "page_count", nil, &count); err != nil || count != 3 {
 			t.Errorf("%s: %d, %v", path, count, err)
 		}
+	}
+}
+
+// agentOfOlder holds that an agent with a token sees and calls of an older
+// service what the token allows, and nothing else.
+func agentOfOlder(t *testing.T, m *machine) {
+	t.Helper()
+	token := strings.TrimSpace(m.do("hero_proxy", "token", "create", "counter", "--allow", "oldsite", "--methods", "page_count"))
+	ask := func(method, params string) (int, string) {
+		status, _, answer := m.http("POST", "/oldsite/mcp", `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":`+params+`}`,
+			"Content-Type", "application/json", "Accept", "application/json, text/event-stream", "Authorization", "Bearer "+token)
+		return status, answer
+	}
+	if status, got := ask("tools/list", "{}"); status != 200 || strings.Count(got, `"inputSchema"`) != 1 || !strings.Contains(got, `"page_count"`) {
+		t.Errorf("tools/list of an older service: %d %s", status, got)
+	}
+	if _, got := ask("tools/call", `{"name":"page_count","arguments":{}}`); !strings.Contains(got, `"result":3`) {
+		t.Errorf("a tool of an older service: %s", got)
+	}
+	if _, got := ask("tools/call", `{"name":"whoami","arguments":{}}`); !strings.Contains(got, `"error"`) || strings.Contains(got, `"result"`) {
+		t.Errorf("a tool that may not be called: %s", got)
 	}
 }
 

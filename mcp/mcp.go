@@ -41,6 +41,8 @@ func (o Options) server() *sdk.Server {
 		Instructions: o.Instructions, Logger: o.Log,
 		// Tools never change within a request, and a request is all there is.
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}},
+		// What is listed is what this caller may call: no cache may keep it for another.
+		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = "private" },
 	})
 }
 

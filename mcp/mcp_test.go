@@ -274,6 +274,9 @@ func TestWhole(t *testing.T) {
 	if err != nil || len(list.Tools) != 4 {
 		t.Fatal(list, err)
 	}
+	if list.CacheScope != "private" { // another caller may see other tools
+		t.Errorf("the list may be kept for others: %q", list.CacheScope)
+	}
 	text, err := json.Marshal(list.Tools)
 	if err != nil || len(text) > 2000 {
 		t.Errorf("the four tools cost an agent %d bytes", len(text))
