@@ -159,6 +159,12 @@ func TestBrowser(t *testing.T) {
 			if answer, err = chromedp.Run(ctx, chromedp.Text(`#answer pre`)); err != nil || !strings.Contains(answer, `"pie"`) {
 				t.Errorf("the form's answer: %s %v", answer, err)
 			}
+			step("history", chromedp.Click(`//a[.="JSON"]`), chromedp.WaitVisible(`#params`), chromedp.WaitVisible(`//ul[contains(@class,"calls")]//a[contains(.,"stew")]`),
+				chromedp.Click(`//ul[contains(@class,"calls")]//a[contains(.,"stew")]`), chromedp.WaitVisible(`//textarea[contains(.,"stew")]`),
+				chromedp.Click(`//button[.="Forget them"]`), chromedp.WaitNotVisible(`#history`))
+			if left, err := chromedp.Run(ctx, chromedp.Evaluate[int](`localStorage.length`)); err != nil || left != 0 {
+				t.Errorf("%d lists of calls are kept after they were forgotten (%v)", left, err)
+			}
 			step("docs", chromedp.Navigate(m.server.URL+c.prefix+"/s/hero_food/docs"), chromedp.WaitVisible(`.manual article`))
 			step("isolation", chromedp.Click(`//a[.="Isolation"]`), chromedp.WaitVisible(`//th[.="identity"]`))
 			step("search",

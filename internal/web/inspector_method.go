@@ -190,6 +190,7 @@ type methodPage struct {
 	Input       string // what stands in the form
 	Snippets    []inspect.Snippet
 	Answer      *answer
+	Share       string // the address that fills the form with this call
 
 	inputs []inspect.Input
 	base   string // of the addresses in the snippets
@@ -241,11 +242,17 @@ func (in *inspector) method(v *page.Visit) (string, any, error) {
 		params = inspect.ExampleParams(m, m.Examples[i])
 		p.Examples[i].Current = true
 	}
+	if given := v.URL.Query()["params"]; len(given) == 1 { // a call that was kept or shared
+		params = json.Value(given[0])
+	}
 	p.Input = string(params)
 	p.fill(typedOf(p.inputs, params))
 	p.Snippets = in.opts.Inspect.Snippets(place, p.base, m.Name, params)
 	return "method", p, nil
 }
+
+// sharedUpTo is how many bytes of params an address may hold.
+const sharedUpTo = 4096
 
 // fill puts what was typed into the form.
 func (p *methodPage) fill(typed []string) {
@@ -314,6 +321,9 @@ func (in *inspector) call(v *page.Visit) (string, any, error) {
 		p.Input = string(params)
 	}
 	params := json.Value(p.Input)
+	if len(p.Input) <= sharedUpTo {
+		p.Share = p.Action + "&" + url.Values{"params": {p.Input}}.Encode()
+	}
 	p.Snippets = in.opts.Inspect.Snippets(place, p.base, m.Name, params)
 	ctx, cancel := context.WithTimeout(v.Context(), callAtMost)
 	defer cancel()

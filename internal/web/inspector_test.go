@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -452,5 +453,30 @@ func TestManualFile(t *testing.T) {
 	}
 	if !strings.Contains(string(text), "prefers-color-scheme") || !strings.Contains(string(text), `href="#m1"`) {
 		t.Errorf("the file is not whole: %.300s", text)
+	}
+}
+
+// TestSharedCall holds that the address of a call fills the form, in both ways,
+// calls nothing, and does no harm whatever stands in it.
+func TestSharedCall(t *testing.T) {
+	m := newMachine(t)
+	params := func(text string) string { return "&" + url.Values{"params": {text}}.Encode() }
+	const stew = `{"dish":"stew <b>","pieces":7}`
+	_, body := m.do(t, "POST", createPath, url.Values{"params": {stew}}.Encode())
+	if want := createPath + params(stew); !strings.Contains(html.UnescapeString(body), `href="`+want+`"`) {
+		t.Errorf("the answer does not tell the address %s of its call", want)
+	}
+	if _, body = m.do(t, "GET", createPath+params(stew), ""); !strings.Contains(body, "stew &lt;b&gt;") || strings.Contains(body, "o42") {
+		t.Errorf("the address of a call does not fill the form, or calls")
+	}
+	if _, body = m.do(t, "GET", createPath+"&as=form"+params(stew), ""); !strings.Contains(body, `value="stew &lt;b&gt;"`) || !strings.Contains(body, `value="7"`) {
+		t.Errorf("the address of a call does not fill the fields")
+	}
+	for _, odd := range []string{"", "{", "[1]", "7", "null", `{"dish":`, hostile} {
+		for _, way := range []string{"", "&as=form"} {
+			if status, _ := m.do(t, "GET", createPath+way+params(odd), ""); status != http.StatusOK {
+				t.Errorf("params %q%s: %d", odd, way, status)
+			}
+		}
 	}
 }

@@ -105,6 +105,11 @@ for (const form of document.querySelectorAll("form[data-call]")) {
     }
   });
 }
+const calls = document.querySelector("form[data-call]");
+if (calls) {
+  const { remember } = await import("./history.js?v=" + root.dataset.assets);
+  remember(calls);
+}
 if (location.hash === "#answer") {
   document.getElementById("answer")?.focus();
 }
