@@ -23,7 +23,7 @@ type step struct {
 // plan returns the calls that bring a service, which has some contexts and some
 // in its trash, in step with the list. Deletions come first, so that a context
 // made again under the same name finds its place free. Contexts that the list
-// does not know, by their id, are nobody's business.
+// does not know, by their id, are nobody's business here; see lost.
 func plan(list []base.Context, have []manifest.Context, trash []trashed) []step {
 	known := make(map[string]base.Context, len(list))
 	for _, c := range list {
@@ -71,4 +71,25 @@ func plan(list []base.Context, have []manifest.Context, trash []trashed) []step 
 		}
 	}
 	return steps
+}
+
+// lost returns the contexts that a service serves by an id which the list does
+// not know: hero_core gave it, and its own list was lost since. Where the name
+// belongs to another by now, there is nothing to find again; a context without
+// an id was made past hero_core.
+func lost(list []base.Context, have []manifest.Context) []manifest.Context {
+	known := make(map[string]bool, 2*len(list))
+	for _, c := range list {
+		known["id "+c.ID] = true
+		if c.Status == base.Active {
+			known["name "+c.Name] = true
+		}
+	}
+	var all []manifest.Context
+	for _, h := range have {
+		if h.ID != "" && !known["id "+h.ID] && !known["name "+h.Name] {
+			all = append(all, h)
+		}
+	}
+	return all
 }

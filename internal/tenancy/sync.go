@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,7 @@ type member struct {
 	mu       sync.Mutex         // guards what follows
 	outcomes map[string]Outcome // by the context's id: the last thing done
 	looked   bool               // it was looked at since it started
+	stale    bool               // the list has changed since the look that is under way began
 	failed   error              // why the last time did not end well
 	outside  bool               // takes no part
 	run      string             // which run of the service was looked at
@@ -83,7 +85,7 @@ func (m *member) note(id string, o Outcome) {
 func (m *member) ended(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.looked, m.failed, m.outside = true, err, false
+	m.looked, m.failed, m.outside = !m.stale, err, false
 	if fault.Of(err) == fault.Unsupported {
 		m.failed, m.outside = nil, true
 	}
@@ -247,6 +249,7 @@ func (c *Core) sync(ctx context.Context, name, one string) (changed int, err err
 	if one != "" && m.inStep() && c.short(ctx, m, client, one) {
 		return 1, nil
 	}
+	m.begin()
 	m.expect(one)
 	list, err := c.list(ctx)
 	if err != nil {
@@ -260,8 +263,12 @@ func (c *Core) sync(ctx context.Context, name, one string) (changed int, err err
 	if err != nil {
 		return 0, err
 	}
+	adopted, err := c.adopt(ctx, m, lost(list, have))
+	if err != nil {
+		return 0, err
+	}
 	var errs []error
-	for _, s := range plan(list, have, trash) {
+	for _, s := range plan(append(list, adopted...), have, trash) {
 		c.opts.Step("before " + s.method)
 		err := c.take(ctx, m, client, s)
 		c.opts.Step("after " + s.method)
@@ -281,6 +288,60 @@ func (c *Core) sync(ctx context.Context, name, one string) (changed int, err err
 		errs = append(errs, err)
 	}
 	return changed, errors.Join(errs...)
+}
+
+// adopt puts contexts that a service serves back into the list, as they were.
+// The other services are looked at again: they may have been asked before.
+func (c *Core) adopt(ctx context.Context, m *member, all []manifest.Context) ([]base.Context, error) {
+	var adopted []base.Context
+	for _, h := range all {
+		x, err := c.turn(ctx, "adopt", func() (base.Context, error) {
+			name, err := layout.ParseContext(h.Name)
+			if err != nil {
+				return base.Context{}, err
+			}
+			if _, err := c.find(ctx, NameParams{Name: name}, base.Active); fault.Of(err) != fault.NotFound {
+				return base.Context{}, cmp.Or(err, errTaken)
+			}
+			return c.contexts.Create(ctx, base.Context{DBPath: h.Name, Base: store.Base{ID: h.ID, Name: h.Name}})
+		})
+		switch {
+		case err == nil:
+			adopted = append(adopted, x)
+			c.opts.Log.Warn("a context that the list had lost is in it again", "service", m.name, "context", h.Name, "id", h.ID)
+		case errors.Is(err, errTaken) || fault.Of(err) == fault.Conflict: // made, or known, since the list was read
+		default:
+			return nil, fmt.Errorf("adopt the context %s of %s: %w", h.Name, m.name, err)
+		}
+	}
+	if len(adopted) > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, other := range c.members {
+			if other != m {
+				other.again()
+			}
+		}
+	}
+	return adopted, nil
+}
+
+// errTaken tells that a name belongs to another context.
+var errTaken = errors.New("the name is taken")
+
+// again says that the service is to be looked at once more, whether or not a
+// look is under way.
+func (m *member) again() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looked, m.stale = false, true
+}
+
+// begin says that a look at the service begins.
+func (m *member) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stale = false
 }
 
 // short does what one context needs that was made or deleted a moment ago, and

@@ -231,6 +231,72 @@ func TestLifeOfAContext(t *testing.T) {
 	await(t, "both are in step", func() (bool, string) { return inStep(c, "svc_a", "svc_b") })
 }
 
+// hero_core loses its store. What the services serve by its ids is in the list
+// again when it comes back, in services that were asked before too; and what
+// was made past it is left alone.
+func TestListIsLost(t *testing.T) {
+	places := sdktest.Home(t)
+	defer service(t, places, "svc_a")()
+	stopB := service(t, places, "svc_b")
+	_, stopCore := sdktest.Run(t, sdk.Env{Places: places}, tenancy.Service(), parts(tenancy.Options{Places: places})...)
+	c := dial(t, places)
+	var before tenancy.Report
+	await(t, "both have it", func() (_ bool, last string) {
+		var err error
+		before, err = c.call("create", "org_acme")
+		return err == nil && before.Done == 2, states(before)
+	})
+	if err := stopB(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "one has a context alone", func() (bool, string) {
+		r, err := c.call("create", "org_a_only")
+		return err == nil && states(r) == "svc_a:created svc_b:waiting", states(r)
+	})
+	if err := stopCore(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := sdk.DialService(c.ctx, "svc_a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := a.Call(c.ctx, "context.create", map[string]any{"name": "by_hand"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	name, err := layout.ParseService(sdk.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(places.Data(name)); err != nil {
+		t.Fatal(err)
+	}
+	defer service(t, places, "svc_b")()
+	startCore(t, places)
+	await(t, "the list has them again", func() (bool, string) {
+		page, err := sdk.Invoke[store.Page[base.Context]](c.ctx, c.c, "context.list", store.ListParams{Order: "name"})
+		var got []string
+		for _, x := range page.Items {
+			got = append(got, x.Name+" "+string(x.Status))
+			if x.Name == "org_acme" && x.ID != before.Context.ID {
+				t.Fatalf("org_acme came back as %s; it was %s", x.ID, before.Context.ID)
+			}
+		}
+		last := fmt.Sprint(got, err)
+		return last == "[org_a_only active org_acme active root active] <nil>", last
+	})
+	await(t, "a service that was down has the rest", func() (bool, string) {
+		r, err := c.call("progress", "org_a_only")
+		return err == nil && r.Done == 2, states(r)
+	})
+	if r, err := c.call("create", "org_acme"); err != nil || r.Context.ID != before.Context.ID || r.Done != 2 {
+		t.Errorf("create again: %s, %v", states(r), err)
+	}
+	if r, err := c.call("delete", "org_acme"); err != nil || states(r) != "svc_a:deleted svc_b:deleted" {
+		t.Errorf("delete: %s, %v", states(r), err)
+	}
+}
+
 // A service that refuses a context is told of, and asked again.
 func TestRefusal(t *testing.T) {
 	places := sdktest.Home(t)
