@@ -92,6 +92,8 @@ func (m *machine) peer(rels ...string) (pid int, kill func()) {
 	return cmd.Process.Pid, kill
 }
 
+// TestSplitBrain is of "two registrations binding the same sockets": both
+// processes are told.
 func TestSplitBrain(t *testing.T) {
 	m := newMachine(t)
 	one, _ := m.peer("food.sock", "food_server/org/a.sock")

@@ -99,6 +99,7 @@ func lines(t *testing.T, s *supervisor.Supervisor, name string) []string {
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
+// TestKilledChildIsRestarted is of "a dead child goes unnoticed".
 func TestKilledChildIsRestarted(t *testing.T) {
 	s, _ := real(t)
 	set(t, s, fast("a", "echo I am $$; exec sleep 1000"))
@@ -190,7 +191,8 @@ func TestSecondSupervisorIsRefused(t *testing.T) {
 
 // TestDeathOfTheSupervisor kills supervisors that run twenty services, one of
 // which writes lines all the time. No service is lost, doubled or restarted,
-// and no line is lost or doubled.
+// and no line is lost or doubled. It is also of "failed when it is fine after a
+// restart of the supervisor".
 func TestDeathOfTheSupervisor(t *testing.T) {
 	p := places(t)
 	s := open(t, supervisor.Options{Places: p})

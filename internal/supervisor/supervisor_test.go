@@ -291,6 +291,8 @@ func TestMissingCommandFailsAtOnce(t *testing.T) {
 	})
 }
 
+// TestReadiness is of "PID alive taken for healthy" and "socket file taken for
+// ready": a service whose sockets do not answer as they should is starting.
 func TestReadiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

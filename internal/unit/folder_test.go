@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/fault"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
@@ -47,8 +48,9 @@ func TestCompare(t *testing.T) {
 	b.Kind, b.Restart, b.Command = unit.Service, unit.Always, []string{"x", "z"}
 	b.Env = map[string]string{"KEY": "other", "SAME": "1", "NEW": ""}
 	b.Ready.Mode, b.Logs.Drop, b.After = unit.ReadyNotify, true, []string{}
+	b.OnDemand, b.Watchdog = true, unit.Duration(30*time.Second)
 	got := fmt.Sprint(unit.Compare(a, b))
-	want := `[{command ["x","y"] ["x","z"] false} {env.KEY "…" "…" false} {env.NEW  "…" false} {ready.mode "auto" "notify" true} {logs.drop  true true}]`
+	want := `[{command ["x","y"] ["x","z"] false} {env.KEY "…" "…" false} {env.NEW  "…" false} {on_demand  true false} {ready.mode "auto" "notify" true} {watchdog  "30s" false} {logs.drop  true true}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

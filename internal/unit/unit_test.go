@@ -74,6 +74,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseTellsAllFaultsAtOnce is also of "a misspelt key in a definition
+// silently ignored".
 func TestParseTellsAllFaultsAtOnce(t *testing.T) {
 	for text, want := range map[string]string{
 		"comand = [\"x\"]\nrestart = \"maybe\"\n[ready]\nmode = \"tcp\"\n  intervall = \"1s\"": `f.toml:1:1: unknown key comand; did you mean command?
@@ -103,6 +105,24 @@ f.toml:4:1: mode`,
 			if !strings.Contains(err.Error(), line) {
 				t.Errorf("%q: got\n%v\nwant\n%s", text, err, line)
 			}
+		}
+	}
+}
+
+// What is wrong in a definition that comes over RPC is told with its place.
+func TestParseJSONNamesThePlace(t *testing.T) {
+	for text, want := range map[string]string{
+		`"comand": 1`:                     `"comand"`,
+		`"limits": {"memory": "12"}`:      "limits.memory: 12 is less than 1MiB",
+		`"ready": {"mode": 7}`:            `"/ready/mode"`,
+		`"ready": {"intervall": "1s"}`:    `"intervall" within "/ready"`,
+		`"grace": "soon"`:                 `"/grace": "soon" is not a length of time`,
+		`"after": ["b", 1]`:               `"/after/1"`,
+		`"backoff": {"factor": "double"}`: `"/backoff/factor"`,
+	} {
+		_, err := unit.ParseJSON([]byte(`{"name": "a", "command": ["x"], ` + text + `}`))
+		if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }
