@@ -52,10 +52,11 @@ type Stats struct {
 
 const (
 	minutes = 60
-	// The sampler spends no more than this part of its time on measuring,
-	// within the bounds of its pace.
-	share    = 1.0 / 2000
-	pace     = 10 * time.Second
+	// The sampler rests share times as long as it measures, unless a pass would
+	// take longer than slowest.
+	share    = 1000
+	atOnce   = time.Millisecond // of measuring between two rests
+	pace     = 10 * time.Second // from one pass to the next, at least
 	slowest  = 60 * time.Second
 	fresh    = 500 * time.Millisecond // a measurement that young is not repeated
 	goOnFor  = 3 * time.Hour          // after which a unit that is gone is forgotten
@@ -96,18 +97,42 @@ func New(list func() []Source) *Sampler {
 
 // Run measures until ctx ends.
 func (s *Sampler) Run(ctx context.Context) {
-	wait := pace
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	for wait := pace; pause(ctx, wait); {
 		begin := time.Now()
-		sources := s.list()
-		s.measure(sources)
+		if !s.pass(ctx, s.list()) {
+			return
+		}
 		s.forget()
-		wait = min(slowest, max(pace, time.Duration(float64(time.Since(begin))/share)))
+		wait = max(0, pace-time.Since(begin))
+	}
+}
+
+// pass measures all sources once, a few at a time, and rests after each few for
+// as long as keeps to its share and ends in time. It reports whether ctx goes on.
+func (s *Sampler) pass(ctx context.Context, sources []Source) bool {
+	end := time.Now().Add(slowest)
+	for len(sources) > 0 {
+		begin, n := time.Now(), 0
+		for n < len(sources) && time.Since(begin) < atOnce {
+			s.measure(sources[n : n+1])
+			n++
+		}
+		rest := min(time.Since(begin)*share, time.Until(end)*time.Duration(n)/time.Duration(len(sources)))
+		if !pause(ctx, rest) {
+			return false
+		}
+		sources = sources[n:]
+	}
+	return true
+}
+
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
