@@ -158,6 +158,11 @@ func cgroupPIDs(dir string) ([]int, error) {
 				pids = append(pids, pid)
 			}
 		}
+		// A folder has two links and one for each below it: most have none.
+		var st unix.Stat_t
+		if err == nil && unix.Stat(path, &st) == nil && st.Nlink == 2 {
+			return fs.SkipDir
+		}
 		return err
 	})
 	if gone(err) {

@@ -235,11 +235,7 @@ func (p *Process) Usage() (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	pids := make([]int, 0, len(in))
-	for pid := range in {
-		pids = append(pids, pid)
-	}
-	u := usageOf(pids)
+	u := usageOf(in)
 	if p.group != "" {
 		if cpu, ok := cgroupCPU(p.group); ok {
 			u.CPU = cpu // of those that have ended, too

@@ -150,18 +150,16 @@ func signalOne(pid int, start uint64, sig unix.Signal) error {
 }
 
 // usageOf adds up what processes use. Those that end meanwhile count nothing.
-func usageOf(pids []int) Usage {
-	u := Usage{Processes: len(pids)}
+func usageOf(in map[int]stat) Usage {
+	u := Usage{Processes: len(in)}
 	page := int64(os.Getpagesize())
-	for _, pid := range pids {
+	for pid, s := range in {
+		u.CPU += ticks(s.ticks)
 		if b, err := os.ReadFile(proc(pid, "statm")); err == nil {
 			if f := strings.Fields(string(b)); len(f) > 1 {
 				n, _ := strconv.ParseInt(f[1], 10, 64)
 				u.Memory += n * page
 			}
-		}
-		if s, err := readStat(pid); err == nil {
-			u.CPU += ticks(s.ticks)
 		}
 		if d, err := os.Open(proc(pid, "fd")); err == nil {
 			if names, err := d.Readdirnames(-1); err == nil {

@@ -28,7 +28,7 @@ func (h *Host) Survey() ([]Member, error) {
 		if err != nil || s.dead() {
 			continue
 		}
-		m := Member{Unit: unit, Run: run, PID: pid, Role: variable(pid, RoleVariable), Usage: usageOf([]int{pid})}
+		m := Member{Unit: unit, Run: run, PID: pid, Role: variable(pid, RoleVariable), Usage: usageOf(map[int]stat{pid: s})}
 		if b, err := os.ReadFile(proc(pid, "cmdline")); err == nil {
 			m.Command = strings.ToValidUTF8(strings.TrimSpace(string(bytes.ReplaceAll(b, []byte{0}, []byte{' '}))), "\uFFFD")
 		}
