@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -114,6 +115,7 @@ func (u *up) run(ctx context.Context) error {
 			u.log.Error("the sockets folder is watched no more", "error", err)
 		}
 	})
+	background.Go(func() { giveBack(serving, sup) })
 	failed := make(chan error, 1)
 	env.Command = append(env.Command, "ui")
 	parts := append(u.api.Parts(), dashboard(), scriptlib.Part(env.Places, os.Getenv), sdk.Task{Name: "up", Run: func(task context.Context) error {
@@ -139,6 +141,28 @@ func (u *up) run(ctx context.Context) error {
 		return become(path)
 	}
 	return errors.Join(err, u.end(ctx, sup, units))
+}
+
+// giveBack returns to the machine what the start took of memory, once no unit is
+// on its way any more: a thousand started at once leave half of the heap unused
+// and the stacks grown.
+func giveBack(ctx context.Context, sup *supervisor.Supervisor) {
+	starting := func(st supervisor.Status) bool { return st.State == "waiting" || st.State == "starting" }
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for begin := time.Now(); time.Since(begin) < patience; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !slices.ContainsFunc(sup.Statuses(), starting) {
+			break
+		}
+	}
+	for range 2 { // each shrinks a stack by half
+		debug.FreeOSMemory()
+	}
 }
 
 // upgrade makes this process become another program, once who asks for it has
