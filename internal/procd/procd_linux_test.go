@@ -258,9 +258,8 @@ func TestLogStreamResumesWithinOneMoment(t *testing.T) {
 }
 
 // TestWhyTellsThatARunningServiceHangs is about a process that is alive, and
-// whose socket takes connections and never answers.
-// TestWhyTellsThatARunningServiceHangs is of "status says running when the
-// service hangs".
+// whose socket takes connections and never answers: "status says running when
+// the service hangs".
 func TestWhyTellsThatARunningServiceHangs(t *testing.T) {
 	m := start(t)
 	m.define("frozen", `command = ["sleep", "1000"]`)
