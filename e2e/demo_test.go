@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -136,9 +137,14 @@ $`)
 	})
 
 	m.end()
-	left, err := filepath.Glob(filepath.Join(m.home, "var", "sockets", "*.sock"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("sockets are left: %v, %v", left, err)
+	err := filepath.WalkDir(m.home, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type()&fs.ModeSocket != 0 {
+			t.Errorf("a socket is left: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

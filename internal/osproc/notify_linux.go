@@ -58,7 +58,14 @@ func listenNotify(path, id string) (*notifySocket, error) {
 	return n, nil
 }
 
-func (n *notifySocket) close() error { return n.conn.Close() }
+// close ends receiving, and leaves no file behind.
+func (n *notifySocket) close() error {
+	err := n.conn.Close()
+	if n.path != "" {
+		err = errors.Join(err, os.Remove(n.path))
+	}
+	return err
+}
 
 // receive hands messages to the processes that sent them, until the socket is
 // closed.

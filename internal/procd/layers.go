@@ -78,12 +78,12 @@ func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
 			return r
 		}
 	}
-	return a.asked(ctx, s)
+	return a.asked(ctx, s, false)
 }
 
 // asked asks a service now, and returns how it is to be shown: one answer that
-// stays out changes no word yet.
-func (a *API) asked(ctx context.Context, s *discovery.Service) health.Report {
+// stays out changes no word yet, unless the service is known to be down.
+func (a *API) asked(ctx context.Context, s *discovery.Service, down bool) health.Report {
 	if a.Health == nil {
 		return health.Probe(ctx, a.probing(), s)
 	}
@@ -91,7 +91,7 @@ func (a *API) asked(ctx context.Context, s *discovery.Service) health.Report {
 	if !ok {
 		return health.Probe(ctx, a.probing(), s) // it came this moment
 	}
-	if r, ok := a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown {
+	if r, ok := a.Health.Report(s.Name.String()); ok && r.Word != health.Unknown && !down {
 		return r
 	}
 	return now

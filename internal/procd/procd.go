@@ -156,6 +156,13 @@ type ServiceStatus struct {
 	Health    *health.Report      `json:"health,omitzero" doc:"The health of every layer, where it was asked for."`
 }
 
+// down reports whether hero_proc knows that none of the service's processes
+// lives, though one should.
+func (s ServiceStatus) down() bool {
+	return len(s.Processes) > 0 && s.State != "asleep" &&
+		!slices.ContainsFunc(s.Processes, func(p supervisor.Status) bool { return p.PID != 0 })
+}
+
 // NameParams name a service, or one registration of it.
 type NameParams struct {
 	Name string `json:"name" doc:"Name of the service."`
@@ -341,7 +348,7 @@ func (a *API) status(ctx context.Context, p NameParams) (ServiceStatus, error) {
 		s = ServiceStatus{Name: p.Name, State: "unsupervised"}
 	}
 	if found != nil {
-		r := a.asked(ctx, found)
+		r := a.asked(ctx, found, s.down())
 		s.Health = &r
 	}
 	return s, nil
@@ -411,7 +418,11 @@ func (a *API) probeAll(ctx context.Context, services []ServiceStatus) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			r := a.well(ctx, found)
+			look := a.well
+			if services[i].down() {
+				look = func(ctx context.Context, s *discovery.Service) health.Report { return a.asked(ctx, s, true) }
+			}
+			r := look(ctx, found)
 			services[i].Health = &r
 		})
 	}
