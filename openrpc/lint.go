@@ -94,7 +94,9 @@ func (l *linter) method(at string, m Method) {
 		here := fmt.Sprintf("%s/errors/%d/code", at, i)
 		l.want(!codes[e.Code], here, "duplicate", "error %d stands twice", e.Code)
 		codes[e.Code] = true
-		l.want(e.Code < -32768 || e.Code > -32100, here, "code", "%d is among the codes that JSON-RPC keeps for itself", e.Code)
+		// The codes that the specification gives a meaning may be told.
+		defined := e.Code == -32700 || e.Code <= -32600 && e.Code >= -32603
+		l.want(e.Code < -32768 || e.Code > -32100 || defined, here, "code", "%d is among the codes that JSON-RPC keeps for itself", e.Code)
 	}
 }
 
