@@ -267,7 +267,7 @@ func processCompose() peer {
 			var b strings.Builder
 			b.WriteString("version: \"0.5\"\nlog_level: error\nprocesses:\n")
 			for _, s := range w.services {
-				fmt.Fprintf(&b, "  %s:\n    command: %q\n    availability:\n      restart: always\n", s.name, "exec "+quoted(s.args))
+				fmt.Fprintf(&b, "  %s:\n    command: %q\n    availability:\n      restart: always\n", s.name, "exec "+strings.ReplaceAll(quoted(s.args), "$", "$$")) // it puts in variables itself
 				if s.logs {
 					fmt.Fprintf(&b, "    log_location: %s\n", w.path("log"))
 				}
