@@ -105,16 +105,8 @@ func editPolicy(places layout.Places, edit func([]byte) ([]byte, error)) error {
 
 func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
 	g := access.Grant{Name: c.Args[1], Allow: f.allow, Methods: f.methods, Rate: f.rate, MaxBody: f.maxBody}
-	if f.expires != "" {
-		d, err := duration(f.expires)
-		if err != nil {
-			return err
-		}
-		g.Expires = time.Now().Add(d).Truncate(time.Second)
-	}
-	secret := "hp_" + strings.ToLower(rand.Text())
-	g.Hash = access.Hash(secret)
-	if err := editPolicy(places, func(doc []byte) ([]byte, error) { return access.Add(doc, g) }); err != nil {
+	secret, err := mint(places, g, f.expires)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -126,6 +118,22 @@ func createToken(c cli.Call, places layout.Places, f tokenFlags) error {
 	fmt.Fprintln(c.Stdout, secret)
 	fmt.Fprintln(c.Stderr, "hero_proxy: this token is shown once: keep it")
 	return nil
+}
+
+// mint makes a token for what g grants, which ends after a time such as 30d
+// unless that is "", and adds it to the policy. The secret is kept nowhere.
+func mint(places layout.Places, g access.Grant, expires string) (secret string, err error) {
+	if expires != "" {
+		d, err := duration(expires)
+		if err != nil {
+			return "", err
+		}
+		g.Expires = time.Now().Add(d).Truncate(time.Second)
+	}
+	secret = "hp_" + strings.ToLower(rand.Text())
+	g.Hash = access.Hash(secret)
+	err = editPolicy(places, func(doc []byte) ([]byte, error) { return access.Add(doc, g) })
+	return secret, err
 }
 
 // printMCP prints what MCP clients read: a server for each domain that the

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -109,16 +107,8 @@ func (d *door) tokens(context.Context, none) ([]tokenInfo, error) {
 
 func (d *door) create(_ context.Context, p newToken) (madeToken, error) {
 	g := access.Grant{Name: p.Name, Allow: p.Allow, Methods: p.Methods, Rate: p.Rate}
-	if p.Expires != "" {
-		after, err := duration(p.Expires)
-		if err != nil {
-			return madeToken{}, err
-		}
-		g.Expires = time.Now().Add(after).Truncate(time.Second)
-	}
-	secret := "hp_" + strings.ToLower(rand.Text())
-	g.Hash = access.Hash(secret)
-	if err := editPolicy(d.places, func(doc []byte) ([]byte, error) { return access.Add(doc, g) }); err != nil {
+	secret, err := mint(d.places, g, p.Expires)
+	if err != nil {
 		return madeToken{}, err
 	}
 	return madeToken{p.Name, secret}, nil
