@@ -6,11 +6,8 @@ import (
 	"time"
 
 	"forge.ourworld.tf/lhumina_code/hero/internal/ondemand"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 )
-
-// idleVariable tells a service whose sockets somebody else holds for how long
-// it stays unused before it ends: the next connection starts it again.
-const idleVariable = "HERO_IDLE"
 
 // errUnused ends the work of a service that nobody needs.
 var errUnused = errors.New("nobody needs it")
@@ -18,7 +15,7 @@ var errUnused = errors.New("nobody needs it")
 // idleTime returns after how long this process is to end; 0 for never. One
 // whose sockets would go with it never does.
 func (r *running) idleTime() time.Duration {
-	d, err := time.ParseDuration(r.env.getenv(idleVariable))
+	d, err := time.ParseDuration(r.env.getenv(unixsock.IdleVariable))
 	if err != nil || d <= 0 || !r.serving.listener.Kept() {
 		return 0
 	}

@@ -18,10 +18,6 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/layout"
 )
 
-// idleVariable tells a process whose sockets are held for it for how long it
-// stays unused before it ends.
-const idleVariable = "HERO_IDLE"
-
 // Sockets are those of one service. They are not safe for concurrent use.
 type Sockets struct {
 	places  layout.Places
@@ -115,7 +111,7 @@ func (s *Sockets) Files(idle string) (files []*os.File, env []string, err error)
 	}
 	env = []string{"LISTEN_FDS=" + strconv.Itoa(len(names)), "LISTEN_FDNAMES=" + strings.Join(names, ":")}
 	if idle != "" {
-		env = append(env, idleVariable+"="+idle)
+		env = append(env, unixsock.IdleVariable+"="+idle)
 	}
 	return files, env, nil
 }

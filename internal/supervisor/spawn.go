@@ -18,6 +18,7 @@ import (
 	"forge.ourworld.tf/lhumina_code/hero/internal/machine"
 	"forge.ourworld.tf/lhumina_code/hero/internal/osproc"
 	"forge.ourworld.tf/lhumina_code/hero/internal/unit"
+	"forge.ourworld.tf/lhumina_code/hero/internal/unixsock"
 )
 
 func logLimits(u unit.Unit) logs.Limits {
@@ -82,7 +83,7 @@ func (k *keeper) spec(u unit.Unit, run string) (osproc.Spec, error) {
 	spec.Env = append(spec.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	for _, v := range s.opts.Env {
 		switch name, _, _ := strings.Cut(v, "="); name {
-		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "HERO_IDLE", handover.Variable, osproc.RunVariable:
+		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", unixsock.IdleVariable, handover.Variable, osproc.RunVariable:
 		default:
 			spec.Env = append(spec.Env, v)
 		}

@@ -8,6 +8,11 @@ import (
 	"time"
 )
 
+// IdleVariable tells a process whose sockets somebody else holds for how long
+// it stays unused before it ends, such as 10m: the next connection starts it
+// again.
+const IdleVariable = "HERO_IDLE"
+
 // IdleListener is a listener that knows which of its connections are in use,
 // for an HTTP server that ends when nobody needs it. The server's ConnState is
 // the listener's.
