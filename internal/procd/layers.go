@@ -70,15 +70,15 @@ func (a *API) health(ctx context.Context, p NameParams) (health.Report, error) {
 }
 
 // well returns how a service is, as it is followed: asked anew where it is not
-// known to be well, and else as it was found last.
-func (a *API) well(ctx context.Context, s *discovery.Service) health.Report {
-	if a.Health != nil {
+// known to be well or known to be down, and else as it was found last.
+func (a *API) well(ctx context.Context, s *discovery.Service, down bool) health.Report {
+	if a.Health != nil && !down {
 		r, ok := a.Health.Report(s.Name.String())
 		if ok && (r.Word == health.Healthy || r.Word == health.Asleep) {
 			return r
 		}
 	}
-	return a.asked(ctx, s, false)
+	return a.asked(ctx, s, down)
 }
 
 // asked asks a service now, and returns how it is to be shown: one answer that
@@ -99,7 +99,7 @@ func (a *API) asked(ctx context.Context, s *discovery.Service, down bool) health
 
 // ails tells in plain words what is wrong with a service's layers, or nothing.
 func (a *API) ails(ctx context.Context, s *discovery.Service) string {
-	r := a.well(ctx, s)
+	r := a.well(ctx, s, false)
 	if r.Word != health.Unhealthy && r.Word != health.Degraded {
 		return ""
 	}

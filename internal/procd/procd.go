@@ -418,11 +418,7 @@ func (a *API) probeAll(ctx context.Context, services []ServiceStatus) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			look := a.well
-			if services[i].down() {
-				look = func(ctx context.Context, s *discovery.Service) health.Report { return a.asked(ctx, s, true) }
-			}
-			r := look(ctx, found)
+			r := a.well(ctx, found, services[i].down())
 			services[i].Health = &r
 		})
 	}
